@@ -1,0 +1,44 @@
+# make example   set everything up and build an example lab
+# make test      set everything up and run every check and test (as root, or the live tests are skipped)
+# make fast      the checks and tests that need neither root nor QEMU
+# make out       build the example labs in out/ anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+EXAMPLE := tests/labs/netns-basics.dsl
+
+.PHONY: example test fast lint packages out clean
+
+example: $(INSTALLED)
+	$(BIN)/kvmgen build $(EXAMPLE) > setup.sh
+	bash setup.sh plan || [ $$? -eq 11 ]
+	@echo 'setup.sh is built: read it, then run it as root: bash setup.sh up'
+
+test: $(INSTALLED) packages lint
+	$(BIN)/pytest
+
+fast: $(INSTALLED) lint
+	$(BIN)/pytest -m 'not live'
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/shfmt -d -i 2 -ci templates/runtime .ci/run tests/packages.sh
+
+# Programs that the live tests run for real; installed only where one is missing.
+packages:
+	bash tests/packages.sh
+
+out: $(INSTALLED)
+	$(BIN)/pytest -q tests/test_cases.py --update
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache setup.sh

@@ -1,0 +1,1 @@
+"""What reads a finished script before anyone runs it."""

@@ -1,0 +1,39 @@
+"""A script in, shellcheck's findings out: every check on (`-o all`), no directive."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+COMMAND = ("--shell=bash", "--enable=all", "--norc", "--format=json1", "-")
+
+
+class ShellcheckMissing(Exception):
+    """There is no shellcheck beside this Python nor on the PATH."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One remark of shellcheck, at a line of the script."""
+
+    line: int
+    code: int
+    level: str
+    message: str
+
+
+def shellcheck(script: str) -> list[Finding]:
+    """All findings, in the order of the lines; an empty list is a clean script. Raises ShellcheckMissing."""
+    beside = os.path.join(os.path.dirname(sys.executable), "shellcheck")
+    program = beside if os.access(beside, os.X_OK) else shutil.which("shellcheck")
+    if program is None:
+        raise ShellcheckMissing
+    done = subprocess.run([program, *COMMAND], input=script, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1):
+        return [Finding(0, 0, "error", f"shellcheck failed: {done.stderr.strip() or done.returncode}")]
+    comments = json.loads(done.stdout)["comments"]
+    return [Finding(c["line"], c["code"], c["level"], c["message"]) for c in comments]

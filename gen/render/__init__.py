@@ -1,0 +1,1 @@
+"""Plan in, text out: one module for each thing that is written."""

@@ -1,0 +1,120 @@
+# What stands of an operation: absent, right, differs (ours, but not as it should be) or foreign (not ours, in the
+# way). And which of those a run has to act on.
+
+KG_STATE=() # number -> absent, right, differs, foreign
+KG_FOUND=() # number -> yes: its first fact holds
+KG_ONLY=''  # --only NAME
+
+# kg_judge: a snapshot, and KG_STATE of every operation.
+kg_judge() {
+  local n fact right absent differs foreign
+  kg_snapshot
+  KG_STATE=()
+  KG_FOUND=()
+  local IFS=$'\n'
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    right='' absent='' differs='' foreign=''
+    for fact in ${KG_FACTS[n]}; do
+      if [[ -n ${KG_IS[${fact}]-} ]]; then
+        [[ -n ${right}${absent}${differs}${foreign} ]] || KG_FOUND[n]=yes
+        right=yes
+      else
+        kg_miss "${fact}"
+        case ${REPLY} in
+          differs) differs=yes ;;
+          foreign) foreign=yes ;;
+          *) absent=yes ;;
+        esac
+      fi
+    done
+    case ${right}/${absent}/${differs}/${foreign} in
+      */yes) KG_STATE[n]=foreign ;;
+      yes///) KG_STATE[n]=right ;;
+      /yes//) KG_STATE[n]=absent ;;
+      *) KG_STATE[n]=differs ;;
+    esac
+    if [[ ${KG_FOUND[n]-}:${KG_FACTS[n]} == yes:chain* && ${KG_STATE[n]} == differs ]] && ! kg_ours "${n}"; then
+      KG_STATE[n]=foreign
+    fi
+  done
+}
+
+# kg_miss FACT: REPLY is why a fact of operation n does not hold: absent, differs or foreign.
+kg_miss() {
+  local rest=${1#* }
+  REPLY=absent
+  case $1 in
+    'netns '*) [[ -z ${KG_THERE[$1]-} ]] || REPLY=foreign ;;
+    'link '*) [[ -z ${KG_THERE[${rest}]-} ]] || REPLY=foreign ;;
+    'port '*) [[ -z ${KG_MASTER[${rest% *}]-} ]] || REPLY=foreign ;;
+    'bridged '*)
+      if [[ -e ${KG_RUN}/uplink-${rest% *}.moving ]]; then
+        REPLY=differs
+      elif [[ -n ${KG_MASTER["- ${rest% *}"]-} ]]; then
+        REPLY=foreign
+      fi
+      ;;
+    'symlink '*) [[ ! -e ${rest% *} && ! -L ${rest% *} ]] || REPLY=foreign ;;
+    'up '*) [[ -z ${KG_THERE[${rest}]-} ]] || REPLY=differs ;;
+    'mtu '* | 'mac '* | 'stp '*) [[ -z ${KG_THERE[${rest% *}]-} ]] || REPLY=differs ;;
+    'sysctl '*) [[ -z ${KG_VALUE[${rest% *}]-} ]] || REPLY=differs ;;
+    'file '*)
+      [[ -n ${KG_THERE["file ${rest% *}"]-} ]] || return 0
+      if [[ ${rest} == "${KG_RUN}/"* || ${rest} == "${KG_VAR}/"* || -n ${KG_NOTED[n]-} ]]; then
+        REPLY=differs
+      else
+        REPLY=foreign
+      fi
+      ;;
+    *) ;;
+  esac
+}
+
+# kg_ours NUMBER: whether this lab made what stands of the operation. The journal of this boot says so, or a mark
+# that the object itself bears: the alias of a link, the alias of a namespace's lo, the name of a chain of the
+# lab's own, a pid file or a file in the lab's own folder.
+kg_ours() {
+  local IFS=$'\n' fact
+  [[ -z ${KG_NOTED[$1]-} ]] || return 0
+  for fact in ${KG_FACTS[$1]}; do
+    [[ -n ${KG_IS[${fact}]-} ]] || continue
+    case ${fact} in
+      'bridged '*) [[ -z ${KG_IS["link - ${fact##* }"]-} ]] || return 0 ;;
+      "exists ${KG_VAR}/"* | "symlink "*) return 0 ;;
+      'link '* | 'netns '* | 'process '* | "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) return 0 ;;
+      'rule '*"kvmgen:${KG_LAB}"*) return 0 ;; # the jump to a chain of the lab's own
+      *) ;;
+    esac
+  done
+  return 1
+}
+
+# kg_stands NUMBER: whether the operation's object is there and this lab's. The first fact is the object itself.
+kg_stands() {
+  local path
+  if [[ -n ${KG_FOUND[$1]-} ]] && kg_ours "$1"; then return; fi
+  path=${KG_FACTS[$1]#* }
+  path=${path% *}
+  case ${KG_FACTS[$1]} in
+    "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) [[ -n ${KG_THERE["file ${path}"]-} ]] ;;
+    'bridged '*) [[ -e ${KG_RUN}/uplink-${path} || -e ${KG_RUN}/uplink-${path}.moving ]] ;;
+    *) return 1 ;;
+  esac
+}
+
+# kg_select: KG_CHOSEN becomes the operations that --only names, all without it. A name that none has: exit 2.
+kg_select() {
+  local n
+  KG_CHOSEN=()
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    if [[ -z ${KG_ONLY} || ${n} == "${KG_ONLY}" || " ${KG_OBJECT[n]} ${KG_TEXTS[n]} " == *" ${KG_ONLY} "* ]]; then
+      KG_CHOSEN[n]=yes
+    fi
+  done
+  [[ -z ${KG_ONLY} || ${#KG_CHOSEN[@]} -gt 0 ]] || kg_die 2 "nothing in this lab is called \`${KG_ONLY}\`"
+}
+
+# kg_place NUMBER: REPLY is where the DSL asks for it, as `lab.dsl:7: network br-in isolated`.
+kg_place() {
+  REPLY="${KG_DSL}:${KG_LINES[$1]}: ${KG_TEXTS[$1]}"
+}

@@ -1,0 +1,427 @@
+# Runs the commands of operations. A process for each is what makes a lab slow, so commands of `ip` and iptables
+# are collected into batches, one for the host and one for each namespace and table, until a command comes that no
+# batch takes. Then, and at the end, they run, the host's first: what happens inside a namespace is not seen outside
+# it, so it can wait, save for commands that move or remove a link, which run in their turn.
+
+KG_SLOW=''                  # yes: --slow, a process for each command
+KG_BACKWARD=''              # yes while taking back: then a failing command does not stop the others
+KG_KEY=''                   # what kg_encode found: "ip NAMESPACE" or "iptables NAMESPACE TABLE"
+KG_ENCODED=''               # and the command's line in that batch
+KG_KEYS=()                  # the open batches in the order in which they run
+declare -A KG_LINES_OF=()   # open batch -> its lines
+declare -A KG_NUMBERS_OF=() # open batch -> the number of each line's operation
+KG_FED=()                   # number -> how many commands of it there were so far
+KG_RAN=()                   # number -> how many of them ran
+KG_STANDS=()                # number -> yes: its object was there before this run, only not as it should be
+KG_BEGUN=()                 # number -> yes: the journal has it as begun by this run
+KG_OPEN=()                  # the operations that are begun and not yet made
+KG_GUESTS=()                # "PROCESS NUMBER" of each guest that is starting
+KG_STOPPING=()              # the pid files of processes that are to be stopped together
+KG_GONE=()                  # the guests among them
+KG_FAILED=''                # the operation that failed
+KG_FAILURE=()               # its command, and what the tool said
+KG_SAID=''                  # what the last command said
+KG_SIGNAL=0                 # the signal that asks this run to end
+
+# kg_going: whether there is reason to go on.
+kg_going() {
+  [[ -n ${KG_BACKWARD} || (-z ${KG_FAILED} && ${KG_SIGNAL} -eq 0) ]]
+}
+
+# kg_encode WORD...: KG_KEY and KG_ENCODED, or status 1 for a command that no batch takes.
+kg_encode() {
+  local IFS=$'\n' space=- table=filter
+  if [[ $1 == ip && $2 == netns && $3 == exec ]]; then
+    space=$4
+    shift 4
+  fi
+  case $1 in
+    ip)
+      shift
+      [[ $1 != -* && ($1 != netns || ${KG_BATCH} == yes) ]] || return 1
+      KG_KEY="ip ${space}"
+      ;;
+    iptables)
+      shift
+      if [[ $1 == -t ]]; then
+        table=$2
+        shift 2
+      fi
+      KG_KEY="iptables ${space} ${table}"
+      ;;
+    *) return 1 ;;
+  esac
+  KG_ENCODED="$*"
+  case ${KG_ENCODED} in
+    *[!A-Za-z0-9_./:=@%+,!$'\n'-]* | *$'\n\n'* | *$'\n') return 1 ;;
+    *) KG_ENCODED=${KG_ENCODED//$'\n'/ } ;;
+  esac
+}
+
+# kg_feed NUMBER WORD...: the next command of the operation.
+kg_feed() {
+  local n=$1
+  shift
+  kg_going || return 0
+  KG_FED[n]=$((${KG_FED[n]-0} + 1))
+  if [[ -n ${KG_STANDS[n]-} && ${KG_FED[n]} -eq 1 && ${KG_PARTS[n]} -gt 1 && -z ${KG_BACKWARD} ]]; then
+    KG_RAN[n]=1 # the creation of what is there already
+  elif [[ -n ${KG_SLOW} ]] || ! kg_encode "$@"; then
+    kg_flush
+    kg_execute "${n}" "$@"
+  else
+    [[ ${#KG_GUESTS[@]}${#KG_STOPPING[@]} == 00 ]] || kg_wait_for_others
+    case ${KG_KEY}:${KG_ENCODED} in
+      'ip -:'*) kg_collect "${n}" ;;
+      'ip '*:*' netns '* | 'ip '*:'link del'*)
+        kg_flush
+        kg_collect "${n}"
+        kg_flush
+        ;;
+      *) kg_collect "${n}" ;;
+    esac
+  fi
+}
+
+# kg_collect NUMBER: puts the line into its batch.
+kg_collect() {
+  if [[ -z ${KG_LINES_OF[${KG_KEY}]-} ]]; then
+    if [[ ${KG_KEY} == 'ip -' ]]; then
+      KG_KEYS=("${KG_KEY}" ${KG_KEYS[@]+"${KG_KEYS[@]}"})
+    else
+      KG_KEYS+=("${KG_KEY}")
+    fi
+  fi
+  KG_LINES_OF[${KG_KEY}]+="${KG_ENCODED}"$'\n'
+  KG_NUMBERS_OF[${KG_KEY}]+="$1 "
+}
+
+# kg_flush: runs the open batches.
+kg_flush() {
+  local key spaces=()
+  [[ ${#KG_KEYS[@]} -gt 0 ]] || return 0
+  if kg_going && kg_begin "${KG_KEYS[@]}"; then
+    for key in "${KG_KEYS[@]}"; do
+      kg_going || break
+      case ${key} in
+        'ip -' | iptables*) kg_run_batch "${key}" ;;
+        *) spaces+=("${key#ip }") ;;
+      esac
+    done
+    [[ ${#spaces[@]} -eq 0 ]] || ! kg_going || kg_run_spaces "${spaces[@]}"
+  fi
+  KG_KEYS=()
+  KG_LINES_OF=()
+  KG_NUMBERS_OF=()
+  kg_made
+}
+
+# kg_begin BATCH|NUMBER...: the journal has what is about to be made before it is.
+kg_begin() {
+  local key n begun=()
+  [[ -z ${KG_BACKWARD} ]] || return 0
+  for key in "$@"; do
+    for n in ${KG_NUMBERS_OF[${key}]-${key}}; do
+      [[ -n ${KG_BEGUN[n]-} ]] || begun+=("${n}")
+      KG_BEGUN[n]=yes
+    done
+  done
+  [[ ${#begun[@]} -gt 0 ]] || return 0
+  if ! kg_journal 1 "${begun[@]}"; then
+    kg_fail "${begun[0]}" "the journal ${KG_RUN}/journal cannot be written"
+    return 1
+  fi
+  KG_OPEN+=("${begun[@]}")
+}
+
+# kg_made: writes into the journal which operations are made: all their commands ran. The last one may have
+# commands that are not read yet, so it is made when a later one is read, or at the end.
+kg_made() {
+  local n open=() made=()
+  [[ -z ${KG_BACKWARD} ]] || return 0
+  for n in ${KG_OPEN[@]+"${KG_OPEN[@]}"}; do
+    if [[ ${KG_RAN[n]-0} -eq ${KG_FED[n]} && ${n} -ne ${KG_AT} ]]; then
+      made+=("${n}")
+      [[ ${KG_LOUDNESS} -lt 2 ]] || kg_note "+ ${KG_KIND[n]} ${KG_OBJECT[n]}"
+    else
+      open+=("${n}")
+    fi
+  done
+  KG_OPEN=(${open[@]+"${open[@]}"})
+  kg_note_inodes ${made[@]+"${made[@]}"}
+  [[ ${#made[@]} -eq 0 ]] || kg_journal 2 "${made[@]}" ||
+    kg_fail "${made[0]}" "the journal ${KG_RUN}/journal cannot be written"
+}
+
+# kg_note_inodes NUMBER...: for the journal, which namespaces these are.
+kg_note_inodes() {
+  local n of=() k=0 paths=() inode
+  for n in "$@"; do
+    [[ ${KG_FACTS[n]} == 'netns '* ]] || continue
+    inode=/run/netns/${KG_FACTS[n]#netns }
+    paths+=("${inode%%$'\n'*}")
+    of+=("${n}")
+  done
+  [[ ${#paths[@]} -gt 0 ]] || return 0
+  while read -r inode; do
+    KG_EXTRA[of[k]]=${inode}
+    k=$((k + 1))
+  done < <(stat -c %i -- "${paths[@]}" 2>/dev/null || :)
+}
+
+# kg_finish: runs what is still open.
+kg_finish() {
+  kg_flush
+  KG_AT=0
+  kg_wait_for_others
+  kg_made
+}
+
+# kg_fail NUMBER COMMAND SAID: the first failure ends the run, and is the one that is told.
+kg_fail() {
+  if [[ -n ${KG_BACKWARD} ]]; then
+    kg_note "cannot take back ${KG_KIND[$1]} ${KG_OBJECT[$1]}: $2: $3"
+  elif [[ -z ${KG_FAILED} ]]; then
+    KG_FAILED=$1
+    KG_FAILURE=("$2" "$3")
+  fi
+}
+
+# kg_plain BATCH LINE: REPLY is the command that the line of the batch stands for.
+kg_plain() {
+  local space=${1#* }
+  REPLY="ip $2"
+  [[ $1 != iptables* ]] || REPLY="iptables -t ${space#* } $2"
+  space=${space% *}
+  [[ ${space} == - ]] || REPLY="ip netns exec ${space} ${REPLY}"
+}
+
+# kg_run_batch KEY: one process for all its lines. It is short and does not see HUP, INT and TERM, so it is always
+# known which of its lines ran. A table of rules is all or nothing: where it is refused, its lines are run one at a
+# time, which finds the line, and takes back what can be taken back.
+kg_run_batch() {
+  local line left=${KG_NUMBERS_OF[$1]} n said
+  if [[ -n ${KG_BACKWARD} && $1 == 'ip '* ]]; then
+    kg_run_lines "$1" "${KG_LINES_OF[$1]}" -force || kg_note "${REPLY}"
+  elif kg_run_lines "$1" "${KG_LINES_OF[$1]}"; then
+    kg_count "$1" ''
+  elif [[ $1 == 'ip '* ]]; then
+    kg_count "$1" "${REPLY}" -
+  else
+    while IFS= read -r line; do
+      n=${left%% *}
+      left=${left#* }
+      if kg_run_lines "$1" "${line}"$'\n'; then
+        KG_RAN[n]=$((${KG_RAN[n]-0} + 1))
+      else
+        said=${REPLY}
+        kg_plain "$1" "${line}"
+        kg_fail "${n}" "${REPLY}" "${said}"
+        kg_going || break
+      fi
+    done < <(printf '%s' "${KG_LINES_OF[$1]}")
+  fi
+}
+
+# kg_count BATCH SAID [FILE]: which lines of an `ip` batch ran: all, or those before the one that SAID names, as
+# `Command failed FILE:3`. Where it names none, `ip` could not so much as begin.
+kg_count() {
+  local failed=0 row=0 line n said
+  if [[ -n $2 ]]; then
+    failed=1
+    if [[ $2 == *"Command failed $3:"* ]]; then
+      failed=${2##*"Command failed $3:"}
+      failed=${failed%%[!0-9]*}
+    fi
+  fi
+  for n in ${KG_NUMBERS_OF[$1]}; do
+    row=$((row + 1))
+    [[ ${row} -ne ${failed} ]] || break
+    KG_RAN[n]=$((${KG_RAN[n]-0} + 1))
+  done
+  [[ ${failed} -gt 0 ]] || return 0
+  row=0
+  while IFS= read -r line; do
+    row=$((row + 1))
+    [[ ${row} -lt ${failed} ]] || break
+  done < <(printf '%s' "${KG_LINES_OF[$1]}")
+  said=${2%%$'\n'"Command failed"*}
+  kg_plain "$1" "${line}"
+  kg_fail "${n}" "${REPLY}" "${said}"
+}
+
+# kg_run_spaces NAMESPACE...: the `ip` batches of namespaces, which do not see each other: xargs, which is small, starts
+# them sooner than this shell could, two at a time.
+kg_run_spaces() {
+  local space files=() status=0
+  if [[ $# -gt 3 && -z ${KG_BACKWARD} ]]; then
+    for space in "$@"; do
+      files+=("${KG_RUN}/batch.${space}")
+      kg_log "ip -n ${space} -batch -"$'\n'"${KG_LINES_OF["ip ${space}"]%$'\n'}"
+      { printf '%s' "${KG_LINES_OF["ip ${space}"]}" >"${KG_RUN}/batch.${space}"; } 2>/dev/null || status=1
+    done
+    if [[ ${status} -eq 0 ]]; then
+      REPLY=$(
+        trap '' HUP INT TERM
+        exec 9>&-
+        printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' ip -n '{}' -batch "${KG_RUN}/batch.{}" 2>&1
+      ) || kg_log "${REPLY}"
+      for space in "$@"; do
+        case ${REPLY} in
+          *"Command failed ${KG_RUN}/batch.${space}:"* | *"\"${space}\""*)
+            kg_count "ip ${space}" "${REPLY}" "${KG_RUN}/batch.${space}"
+            ;;
+          *) kg_count "ip ${space}" '' ;;
+        esac
+      done
+    fi
+    rm -f "${files[@]}"
+    [[ ${status} -ne 0 ]] || return 0
+  fi
+  for space in "$@"; do
+    kg_going || break
+    kg_run_batch "ip ${space}"
+  done
+}
+
+# kg_run_lines BATCH LINES [-force]: gives the lines to the batch's tool; REPLY is what it says, status 1 when it
+# is not content.
+kg_run_lines() {
+  local space=${1#* } text=$2 tool=() status=0
+  case $1 in
+    'ip -') tool=(ip ${3+"$3"} -batch -) ;;
+    'ip '*) tool=(ip -n "${space}" ${3+"$3"} -batch -) ;;
+    *)
+      text="*${space#* }"$'\n'"$2"$'COMMIT\n'
+      tool=(iptables-restore --noflush)
+      [[ ${space} == '- '* ]] || tool=(ip netns exec "${space% *}" "${tool[@]}")
+      ;;
+  esac
+  kg_log "${tool[*]}"$'\n'"${text%$'\n'}"
+  if { printf '%s' "${text}" >"${KG_RUN}/batch"; } 2>/dev/null; then
+    REPLY=$(
+      trap '' HUP INT TERM
+      exec "${tool[@]}" 2>&1 <"${KG_RUN}/batch" 9>&-
+    ) || status=1
+  else # a full disk stops no undo
+    REPLY=$(
+      trap '' HUP INT TERM
+      exec 9>&-
+      printf '%s' "${text}" 2>/dev/null | "${tool[@]}" 2>&1
+    ) || status=1
+  fi
+  [[ -z ${REPLY} ]] || kg_log "${REPLY}"
+  return "${status}"
+}
+
+# kg_execute NUMBER WORD...: a command of its own.
+kg_execute() {
+  local n=$1 status=0 plain
+  shift
+  kg_going || return 0
+  [[ ${KG_KIND[n]}:$1 != guest:kg_stop ]] || KG_GONE+=("${KG_OBJECT[n]}")
+  if [[ $1 == kg_stop ]]; then
+    KG_STOPPING+=("$2")
+    return 0
+  fi
+  [[ ${#KG_STOPPING[@]} -eq 0 || $1 == kg_write_back ]] || kg_wait_for_others
+  kg_begin "${n}" || return 0
+  if [[ ${KG_KIND[n]} == guest && -z ${KG_BACKWARD} ]]; then
+    kg_start_guest "${n}" "$@"
+    return 0
+  fi
+  [[ ${#KG_GUESTS[@]} -eq 0 ]] || kg_wait_for_others
+  kg_going || return 0
+  kg_quote "$@"
+  plain=${REPLY}
+  kg_log "${plain}"
+  KG_SAID=''
+  if [[ $1 == kg_* ]]; then
+    kg_verb "$@" || status=$?
+  else
+    "$@" </dev/null >"${KG_RUN}/said" 2>&1 9>&- &
+    kg_await "$!" "${KG_RUN}/said" || status=$?
+  fi
+  if [[ ${status} -eq 0 || ${status} -gt 128 ]]; then # a command that was killed may have done its work
+    KG_RAN[n]=$((${KG_RAN[n]-0} + 1))
+  fi
+  [[ ${status} -eq 0 || ${KG_SIGNAL} -ne 0 ]] || kg_fail "${n}" "${plain}" "${KG_SAID}"
+  kg_made
+}
+
+# kg_verb VERB WORD...: what lab parts use where no command of the system's own would do.
+kg_verb() {
+  local verb=$1
+  shift
+  case ${verb} in
+    kg_write) kg_write "$@" ;;
+    kg_write_back) kg_write_back "$@" ;;
+    kg_sysctl) kg_sysctl "$@" ;;
+    kg_sysctl_back) kg_sysctl_back "$@" ;;
+    kg_uplink) kg_uplink "$@" ;;
+    kg_uplink_back) kg_uplink_back "$@" ;;
+    *)
+      KG_SAID="there is no verb ${verb}"
+      return 1
+      ;;
+  esac
+}
+
+# kg_await PROCESS FILE: its status, and KG_SAID from the file it wrote. A command runs in the background and is
+# waited for, since a signal is not heard while bash waits for one in the foreground; then the command ends too.
+kg_await() {
+  local status
+  while :; do
+    wait "$1"
+    status=$?
+    kill -0 "$1" 2>/dev/null || break
+    kill -TERM "$1" 2>/dev/null || :
+  done
+  KG_SAID=''
+  IFS= read -r -d '' KG_SAID 2>/dev/null <"$2" || :
+  KG_SAID=${KG_SAID%$'\n'}
+  [[ -z ${KG_SAID} ]] || kg_log "${KG_SAID}"
+  rm -f "$2"
+  return "${status}"
+}
+
+# kg_start_guest NUMBER WORD...: guests start side by side; kg_wait_for_others waits for them.
+kg_start_guest() {
+  local n=$1 name=${KG_OBJECT[$1]}
+  shift
+  KG_RAN[n]=1 # also where it fails: what it leaves is cleaned up
+  if ! kg_guest_prepare "${name}"; then
+    kg_fail "${n}" "mkfifo ${KG_RUN}/vm/${name}.qmp.in" 'it cannot be made'
+    return
+  fi
+  kg_accelerate "$@"
+  kg_quote "${KG_WORDS[@]}"
+  kg_log "${REPLY}"
+  "${KG_WORDS[@]}" </dev/null >"${KG_RUN}/said.${n}" 2>&1 9>&- &
+  KG_GUESTS+=("$! ${n}")
+}
+
+# kg_wait_for_others: until the guests that are starting have started, and the processes that are to end have ended.
+kg_wait_for_others() {
+  local guest n name
+  for guest in ${KG_GUESTS[@]+"${KG_GUESTS[@]}"}; do
+    n=${guest#* }
+    kg_await "${guest% *}" "${KG_RUN}/said.${n}" || [[ ${KG_SIGNAL} -ne 0 ]] ||
+      kg_fail "${n}" "the start of the guest ${KG_OBJECT[n]}" "${KG_SAID}"
+  done
+  KG_GUESTS=()
+  [[ ${#KG_STOPPING[@]} -eq 0 ]] || kg_stop "${KG_STOPPING[@]}"
+  KG_STOPPING=()
+  for name in ${KG_GONE[@]+"${KG_GONE[@]}"}; do kg_guest_clean "${name}"; done
+  KG_GONE=()
+}
+
+# kg_run_one NUMBER: the one operation, for `vm start`. Exit 1 when it fails; what it left is taken back.
+kg_run_one() {
+  kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
+  kg_judge
+  KG_CHOSEN=()
+  KG_CHOSEN[$1]=yes
+  kg_requirements
+  kg_make
+}

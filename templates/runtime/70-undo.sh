@@ -1,0 +1,197 @@
+# Takes back: `down` all that stands, a failed `up` what it did. In reverse order, and only what is still as the lab
+# made it; what goes with something else (an address with its bridge, all of a namespace with it) is not undone apart.
+
+KG_KEPT=()     # the words of all undo commands that were read
+KG_KEPT_OF=()  # command -> number of its operation
+KG_KEPT_AT=()  # command -> where its words begin
+KG_LEFT=()     # the operations whose objects are still there
+KG_SUSPECTS=() # those that the journal says were begun, and whose objects are there without the lab's mark
+
+# kg_keep NUMBER WORD...: an undo command, to be run in its turn.
+kg_keep() {
+  KG_KEPT_OF+=("$1")
+  KG_KEPT_AT+=("${#KG_KEPT[@]}")
+  shift
+  KG_KEPT+=("$@")
+}
+
+# kg_spare: takes out of KG_CHOSEN what goes with another that is in it. What is half made is undone apart: it may not
+# be yet where it belongs.
+kg_spare() {
+  local n doomed=()
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    if [[ -n ${doomed[KG_WITHIN[n]]-} ]]; then
+      doomed[n]=yes
+      [[ ${KG_NOTED[n]-} == 1 ]] || unset "KG_CHOSEN[${n}]"
+    else
+      doomed[n]=${KG_CHOSEN[n]-}
+    fi
+  done
+}
+
+# kg_in_reverse feed|print: runs or prints each undo command of KG_CHOSEN, the last operation first.
+kg_in_reverse() {
+  local first last k at end
+  KG_KEPT=()
+  KG_KEPT_OF=()
+  KG_KEPT_AT=()
+  kg_pass unmake
+  last=$((${#KG_KEPT_OF[@]} - 1))
+  while [[ ${last} -ge 0 ]]; do
+    first=${last}
+    while [[ ${first} -gt 0 && ${KG_KEPT_OF[first - 1]} -eq ${KG_KEPT_OF[last]} ]]; do first=$((first - 1)); done
+    for ((k = first; k <= last; k++)); do
+      at=${KG_KEPT_AT[k]}
+      end=${KG_KEPT_AT[k + 1]-${#KG_KEPT[@]}}
+      KG_AT=${KG_KEPT_OF[k]}
+      if [[ $1 == feed ]]; then
+        kg_feed "${KG_AT}" "${KG_KEPT[@]:at:end-at}"
+      else
+        kg_print "${KG_KEPT[@]:at:end-at}"
+      fi
+    done
+    last=$((first - 1))
+  done
+}
+
+# kg_take_back: undoes KG_CHOSEN, waits until the kernel is done with it, and puts what is left into KG_LEFT.
+kg_take_back() {
+  local n tick chosen=()
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do chosen+=("${n}"); done
+  [[ ${#chosen[@]} -gt 0 ]] || return 0
+  kg_spare
+  KG_BACKWARD=yes
+  kg_in_reverse feed
+  kg_finish
+  for ((tick = 0; tick < 50; tick++)); do # `ip netns delete` returns before the kernel is done
+    kg_judge
+    KG_LEFT=()
+    for n in "${chosen[@]}"; do
+      if [[ -n ${KG_UNDOABLE[n]-} ]] && kg_remains "${n}"; then KG_LEFT+=("${n}"); fi
+    done
+    [[ ${#KG_LEFT[@]} -gt 0 ]] || break
+    sleep 0.1
+  done
+  KG_BACKWARD=''
+  if [[ -d ${KG_RUN} ]]; then kg_journal 4 "${chosen[@]}" || :; fi
+}
+
+# kg_remains NUMBER: whether the object is there after all: with its mark, or without it where this run made it.
+kg_remains() {
+  local name=${KG_FACTS[$1]%%$'\n'*}
+  case ${KG_RAN[$1]-0}:${name} in
+    [1-9]*:'link '*) [[ -n ${KG_THERE[${name#link }]-} ]] ;;
+    [1-9]*:'netns '*) [[ -n ${KG_THERE[${name}]-} ]] ;;
+    *) kg_stands "$1" ;;
+  esac
+}
+
+# kg_tell_left: on standard error, what is left; exit code 8 is the caller's.
+kg_tell_left() {
+  local n lines=()
+  for n in "$@"; do
+    kg_place "${n}"
+    lines+=("${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})")
+  done
+  kg_warn 'not all could be taken back; this is left:' "${lines[@]}"
+}
+
+# kg_suspect: KG_SUSPECTS: links and namespaces without a mark that a run was about to make when it was killed. It may
+# have made them, or somebody else since.
+kg_suspect() {
+  local n name
+  KG_SUSPECTS=()
+  for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
+    [[ ${KG_NOTED[n]} == 1 && -z ${KG_FOUND[n]-} ]] || continue
+    name=${KG_FACTS[n]%%$'\n'*}
+    case ${name} in
+      'link '*) [[ -z ${KG_THERE[${name#link }]-} ]] || KG_SUSPECTS+=("${n}") ;;
+      'netns '*) [[ -z ${KG_THERE[${name}]-} ]] || KG_SUSPECTS+=("${n}") ;;
+      *) ;;
+    esac
+  done
+}
+
+# kg_down: takes back all that stands of the lab.
+kg_down() {
+  local n guests='' count
+  kg_prepare
+  if ! kg_read_journal; then
+    kg_warn "cannot read ${KG_RUN}/journal: only what bears the lab's mark is taken back"
+    KG_NOTED=()
+  fi
+  if [[ -n ${KG_FOREIGN_BUILD} ]] && kg_find_copy; then
+    kg_older_down
+    return
+  fi
+  [[ -z ${KG_FOREIGN_BUILD} ]] ||
+    kg_warn "another build made the lab, and its script is gone: only what bears the lab's mark is taken back"
+  [[ -n ${KG_ONLY} ]] || KG_OUTSIDE=yes
+  kg_judge
+  kg_suspect
+  kg_select
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+    if kg_stands "${n}"; then
+      [[ ${KG_KIND[n]} != guest ]] || guests=yes
+    else
+      unset "KG_CHOSEN[${n}]"
+    fi
+  done
+  count=${#KG_CHOSEN[@]}
+  if [[ -n ${KG_DRY} ]]; then
+    kg_spare
+    kg_in_reverse print
+    return
+  fi
+  if [[ ${count} -eq 0 && ${#KG_SUSPECTS[@]} -eq 0 && ! -d ${KG_RUN} ]]; then
+    kg_say "${KG_LAB} is down already"
+    return
+  fi
+  kg_own_folder
+  trap '' HUP INT TERM
+  trap : PIPE
+  [[ -z ${guests} || -n ${KG_ONLY} ]] || kg_power_down_all "${KG_WAIT:-10}"
+  kg_take_back
+  trap - HUP INT TERM
+  if [[ ${#KG_LEFT[@]} -gt 0 ]]; then
+    kg_tell_left "${KG_LEFT[@]}"
+    kg_leave 8
+  fi
+  if [[ ${#KG_SUSPECTS[@]} -gt 0 ]]; then
+    kg_tell_left "${KG_SUSPECTS[@]}"
+    kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each'
+    kg_leave 8
+  fi
+  [[ -n ${KG_ONLY} ]] || kg_forget
+  KG_OUTSIDE=''
+  kg_say "${KG_LAB} is down: nothing of it is left"
+}
+
+# kg_repair: what a killed run began and did not mark is taken for the lab's own, if the answer is yes; then `up` or
+# `down` goes on from there.
+kg_repair() {
+  local n answer lines=()
+  kg_prepare
+  kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
+  kg_judge
+  kg_suspect
+  if [[ ${#KG_SUSPECTS[@]} -eq 0 ]]; then
+    kg_say 'nothing is in doubt'
+    return
+  fi
+  kg_own_folder
+  KG_CHOSEN=()
+  for n in "${KG_SUSPECTS[@]}"; do
+    kg_place "${n}"
+    printf '%s %s (%s)\n  was about to be made when a run was killed, and is there without a mark. Remove it? [y/N] ' \
+      "${KG_KIND[n]}" "${KG_OBJECT[n]}" "${REPLY}"
+    answer=${KG_YES}
+    if [[ -n ${KG_YES} ]]; then printf 'yes\n'; else read -r answer || :; fi
+    [[ ${answer} != [yY]* ]] || KG_CHOSEN[n]=yes
+  done
+  trap '' HUP INT TERM
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do KG_RAN[n]=1; done
+  kg_take_back
+  kg_journal 4 "${KG_SUSPECTS[@]}" || :
+  kg_say "${#KG_CHOSEN[@]} removed; setup.sh up or setup.sh down goes on from here"
+}

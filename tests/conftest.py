@@ -1,0 +1,35 @@
+"""What all tests share: the marker `live`, private worlds, and readable differences of snapshots."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.snapshot import Snapshot
+from tests.world import World
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "live: needs root, since it builds real networks or boots guests, in a private world"
+    )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if os.geteuid() != 0 and item.get_closest_marker("live"):
+        pytest.skip("needs root to make a private world")
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    if op == "==" and isinstance(left, Snapshot) and isinstance(right, Snapshot):
+        lines = right.difference(left)
+        more = [f"and {len(lines) - 100} lines more"] if len(lines) > 100 else []
+        return ["the host differs: - expected, + found", *lines[:100], *more]
+    return None
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A private world as a plain host: a test that needs another kind makes its own World."""
+    with World() as made:
+        yield made
