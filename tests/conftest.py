@@ -9,6 +9,10 @@ from tests.snapshot import Snapshot
 from tests.world import World
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write anew what tests compare with; read the difference")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "live: needs root, since it builds real networks or boots guests, in a private world"

@@ -55,7 +55,7 @@ class Snapshot:
 
 def network(name: str, look: str, exact: bool) -> Iterator[str]:
     """The lines of the namespace called `name`, from what LOOK printed in it."""
-    for section in look.removeprefix("== ").split("\n== "):
+    for section in f"\n{look}".split("\n== ")[1:]:
         title, *lines = section.splitlines()
         lines = [_NOISE.sub("", line) for line in lines]
         if "iptables" in title or title == "ip6tables":
@@ -129,7 +129,10 @@ def _below(top: Path) -> Iterator[Path]:
 
 
 def _description(path: Path, exact: bool) -> str:
-    status = path.lstat()
+    try:
+        status = path.lstat()
+    except FileNotFoundError:  # meanwhile
+        return "gone"
     text = f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid}"
     if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
         return "deleted"

@@ -16,18 +16,16 @@ import socket
 import subprocess
 import threading
 import time
-import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 from tests import snapshot
 from tests.snapshot import Snapshot
 
-Protocol = Literal["tcp", "udp"]
+Transport = Literal["tcp", "udp"]
 
-_REPOSITORY = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -138,7 +136,7 @@ COMMIT
 COMMIT
 """
 
-
+_REPOSITORY = Path(__file__).resolve().parents[1]
 _UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--propagation", "private")
 _UPPER = 9  # the file descriptor by which process 1 holds the overlay's upper layer, which is mounted nowhere
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -185,7 +183,7 @@ class Place:
             except BaseException as error:
                 os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(error, subprocess.TimeoutExpired):
-                    said = (error.stdout or b"").decode() + (error.stderr or b"").decode()
+                    said = ((error.stdout or b"") + (error.stderr or b"")).decode(errors="backslashreplace")
                     raise AssertionError(f"{_typed(command)}: still running after {timeout} seconds\n{said}") from None
                 raise
         if check and process.returncode != 0:
@@ -196,24 +194,24 @@ class Place:
         """Calls `callback` before the world ends; the last to come is the first to be called."""
         self._closing.callback(callback)
 
-    def serve(self, address: str, port: int, text: str, protocol: Protocol = "tcp") -> "Server":
+    def serve(self, address: str, port: int, text: str, transport: Transport = "tcp") -> "Server":
         """A server that answers every client with `text`, in a thread of the test, until the world ends."""
-        listener = self._socket(address, protocol)
+        listener = self._socket(address, transport)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
-        if protocol == "tcp":
+        if transport == "tcp":
             listener.listen()
         server = Server(listener, text)
         self.at_end(server.close)
         return server
 
-    def connect(self, address: str, port: int, protocol: Protocol = "tcp") -> str | None:
+    def connect(self, address: str, port: int, transport: Transport = "tcp") -> str | None:
         """What the server at `address` and `port` says, or None if nothing answers within two seconds."""
-        with self._socket(address, protocol) as client:
+        with self._socket(address, transport) as client:
             client.settimeout(2)
             try:
                 client.connect((address, port))
-                if protocol == "udp":
+                if transport == "udp":
                     client.send(b"?")
                     return client.recv(4096).decode()
                 with client.makefile() as stream:
@@ -247,17 +245,18 @@ class Place:
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
             start_new_session=True,
         )
 
-    def _socket(self, address: str, protocol: Protocol) -> socket.socket:
+    def _socket(self, address: str, transport: Transport) -> socket.socket:
         """A socket stays in the namespace that it was made in: this thread goes there for a moment."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with Path("/proc/thread-self/ns/net").open() as home, self._network.open() as there:
             _set_namespace(there.fileno())
             try:
-                return socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+                return socket.socket(family, socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM)
             finally:
                 _set_namespace(home.fileno())
 
@@ -372,7 +371,7 @@ class World(Place):
             yield f"mounts: {line.split()[1]}"
 
 
-class Source(typing.Protocol):
+class Source(Protocol):
     """What can try to reach something: a Place, or a guest's console."""
 
     def ping(self, address: str) -> bool: ...
@@ -420,15 +419,16 @@ class Server:
         with suppress(OSError):  # closed
             while True:
                 if self._socket.type == socket.SOCK_DGRAM:
-                    asked, client = self._socket.recvfrom(4096)
-                    if not asked:
+                    _, client = self._socket.recvfrom(4096)
+                    if not client:
                         return
+                    self.clients.append(client[0])
                     self._socket.sendto(self._text, client)
                 else:
                     connection, client = self._socket.accept()
+                    self.clients.append(client[0])
                     with connection:
                         connection.sendall(self._text)
-                self.clients.append(client[0])
 
 
 def _entrance(pid: int) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
 
 from gen.check.topology import LAN, Segment, Station, Topology
 from gen.check.wording import comes_first, piece
@@ -21,31 +22,36 @@ UNUSABLE = {
 
 def duplicate_macs(topology: Topology, diagnostics: Diagnostics) -> None:
     """One MAC, one interface: a switch cannot tell two apart, and neither can DHCP."""
-    seen: dict[str, tuple[Span, str]] = {}
-    for mac, at, owner in _macs(topology):
-        first, first_owner = seen.setdefault(mac, (at, owner))
-        if first is not at:
+    seen: dict[str, _Use] = {}
+    for mac, use in _macs(topology):
+        first = seen.setdefault(mac, use)
+        if first is not use:
             diagnostics.error(
                 "duplicate-mac",
                 f"the MAC `{mac}` is used twice",
-                at,
-                f"used again here, by {owner}",
-                also=[Label(first, f"first used here, by {first_owner}")],
+                use.at,
+                f"used again here, by `{use.owner}`",
+                also=[Label(first.at, f"first used here, by `{first.owner}`")],
                 help=["leave `mac` out, and each nic gets one of its own"],
             )
 
 
-def _macs(topology: Topology) -> Iterator[tuple[str, Span, str]]:
+class _Use(NamedTuple):
+    at: Span
+    owner: str
+
+
+def _macs(topology: Topology) -> Iterator[tuple[str, _Use]]:
     for network in topology.lab.networks:
         if network.mac is not None:
-            yield network.mac, network.mac_at or network.at, f"`{network.name}`"
+            yield network.mac, _Use(network.mac_at or network.at, network.name)
     for node in topology.lab.nodes:
         for nic in node.nics:
             if nic.mac is not None:
-                yield nic.mac, nic.mac_at or nic.at, f"`{node.name}`"
+                yield nic.mac, _Use(nic.mac_at or nic.at, node.name)
     for vm in topology.lab.vms:
         for card in vm.nics:
-            yield card.mac, card.mac_at or card.at, f"`{vm.name}`"
+            yield card.mac, _Use(card.mac_at or card.at, vm.name)
 
 
 def unusable_addresses(topology: Topology, diagnostics: Diagnostics) -> None:
@@ -56,7 +62,13 @@ def unusable_addresses(topology: Topology, diagnostics: Diagnostics) -> None:
         if not 0x01000000 <= ip < 0xE0000000 or ip >> 24 == 127:
             why = next(why for block, why in UNUSABLE.items() if station.ip in block)
             if station.nic != "lo":
-                diagnostics.error("unusable-address", f"no interface can have `{station.ip}`", station.at, why)
+                diagnostics.error(
+                    "unusable-address",
+                    f"no interface can have `{station.ip}`",
+                    station.at,
+                    why,
+                    help=["addresses that are free to use start with `10.`, `192.168.` or `172.16.` to `172.31.`"],
+                )
         elif subnet.prefixlen < 31 and ip == first:
             diagnostics.error(
                 "network-address",
@@ -109,20 +121,26 @@ def _report_duplicate(one: Station, other: Station, diagnostics: Diagnostics) ->
         f"the address `{other.ip}` is used twice",
         piece(other.at, other.ip) if other.published else other.at,
         f"used again here, by {other.who}",
-        also=[Label(one.at, f"this is {one.who}" if one.owner == LAN else f"first used here, by {one.who}")],
+        also=[Label(one.at, f"first used here, by {one.who}")],
         help=help,
     )
 
 
 def addresses_outside_network(topology: Topology, diagnostics: Diagnostics) -> None:
     """What is on a network has an address in it, with the same prefix length. A /32 stands outside on purpose."""
+    gateways = _gateways(topology)
     for segment in topology.segments:
         for station in segment.stations:
             subnet = station.subnet
-            if not segment.subnets or subnet in segment.subnets or subnet.prefixlen == 32 or station.owner == HOST:
+            if not segment.subnets or subnet.prefixlen == 32 or station.owner == HOST:
                 continue
             own = segment.subnet_of(station.ip)
-            what = f"`{segment.networks[0].name}`" if segment.networks else "its cable"
+            if own == subnet:
+                continue
+            # A LAN may have more subnets than the host knows of: one with a gateway is meant.
+            if own is None and segment.open and any(gateway in subnet for gateway in gateways[station.owner]):
+                continue
+            what = f"`{segment.networks[0].name}`" if segment.networks else "its link"
             if own is None:
                 expected, decider = next(iter(segment.subnets.items()))
                 diagnostics.error(
@@ -131,7 +149,7 @@ def addresses_outside_network(topology: Topology, diagnostics: Diagnostics) -> N
                     station.at,
                     f"not in {expected}",
                     also=[Label(decider.at, f"{decider.who} says here what is on {what}")],
-                    help=[f"take an address of {expected}, or give {what} one in {subnet} too"],
+                    help=[f"take an address of {expected}"],
                 )
             elif not segment.overlap_allowed:
                 decider = segment.subnets[own]
@@ -145,24 +163,36 @@ def addresses_outside_network(topology: Topology, diagnostics: Diagnostics) -> N
                 )
 
 
+def _gateways(topology: Topology) -> dict[str, list[IPv4Address]]:
+    """The gateways that each vm and node names."""
+    gateways = {
+        node.name: [route.gateway for route in node.routes if route.gateway is not None] for node in topology.lab.nodes
+    }
+    for vm in topology.lab.vms:
+        gateways[vm.name] = [nic.gateway for nic in vm.nics if nic.gateway is not None]
+    return gateways
+
+
 def link_ends_apart(topology: Topology, diagnostics: Diagnostics) -> None:
     """The two ends of a cable mostly share a subnet."""
+    ends = {(node, leg.name): leg for node, legs in topology.legs.items() for leg in legs}
     for link in topology.lab.links:
-        left, right = (
-            next(leg for leg in topology.legs[end.node] if leg.name == end.nic) for end in (link.left, link.right)
-        )
+        left, right = (ends[end.node, end.nic] for end in (link.left, link.right))
         ours, theirs = ([address.subnet for address in leg.addresses] for leg in (left, right))
-        together = any(one.overlaps(other) for one in ours for other in theirs)
-        if ours and theirs and not together and 32 not in (ours[0].prefixlen, theirs[0].prefixlen):
-            if topology.segments[left.segment].subnets.keys().isdisjoint({*ours, *theirs}):
-                diagnostics.warning(
-                    "link-ends-apart",
-                    f"the ends of the link between `{link.left.node}` and `{link.right.node}` share no subnet",
-                    right.addresses[0].at,
-                    f"in {theirs[0]}",
-                    also=[Label(left.addresses[0].at, f"in {ours[0]}")],
-                    help=["neither end can answer the other without a route"],
-                )
+        together = any(
+            32 in (one.prefixlen, other.prefixlen) or one.overlaps(other) for one in ours for other in theirs
+        )
+        # Where only one end decides on the cable's subnet, the other is reported as outside of it.
+        decided = topology.segments[left.segment].subnets.keys()
+        if ours and theirs and not together and (not decided or {*ours, *theirs} <= decided):
+            diagnostics.warning(
+                "link-ends-apart",
+                f"the ends of the link between `{link.left.node}` and `{link.right.node}` share no subnet",
+                right.addresses[0].at,
+                f"in {theirs[0]}",
+                also=[Label(left.addresses[0].at, f"in {ours[0]}")],
+                help=["neither end can answer the other without a route"],
+            )
 
 
 # Subnets
@@ -280,12 +310,12 @@ def wrong_gateways(topology: Topology, diagnostics: Diagnostics) -> None:
             if card.gateway is None or card.gateway_at is None:
                 continue
             gateway, at = card.gateway, card.gateway_at
-            subnet, subnet_at = _guest_subnet(segment, card)
+            near = _near(segment, card)
             if card.address is not None and gateway == card.address.ip:
                 _report_own_gateway(gateway, at, f"`{vm}`", diagnostics)
-            elif subnet is not None and subnet.prefixlen < 32 and gateway not in subnet:
-                _report_far_gateway(gateway, at, subnet, subnet_at, diagnostics)
-            elif topology.is_nobody(number, gateway):
+            elif near and not any(gateway in subnet for subnet in near):
+                _report_far_gateway(gateway, at, *next(iter(near.items())), diagnostics)
+            elif topology.is_nobody(number, gateway) and (not segment.subnets or segment.subnet_of(gateway)):
                 diagnostics.warning(
                     "gateway-of-nobody",
                     f"nobody has the gateway's address `{gateway}`",
@@ -295,15 +325,18 @@ def wrong_gateways(topology: Topology, diagnostics: Diagnostics) -> None:
                 )
 
 
-def _guest_subnet(segment: Segment, card: VmNic) -> tuple[IPv4Network | None, Span]:
-    """The subnet that the guest's gateway must be in. One address out of place is one mistake, so that is not it."""
-    if card.address is not None and (not segment.subnets or card.address.network in segment.subnets):
-        return card.address.network, card.address_at or card.at
-    if card.address is not None and card.address.network.prefixlen == 32:
-        return None, card.at
-    subnet = segment.subnet_of(card.gateway) if card.gateway else None
-    subnet = subnet or next(iter(segment.subnets), None)
-    return subnet, segment.subnets[subnet].at if subnet else card.at
+def _near(segment: Segment, card: VmNic) -> dict[IPv4Network, Span]:
+    """The subnets in one of which the guest's gateway must be, and where they are written; none where any will do.
+
+    Where the guest's own address is out of place, that is the mistake, and not what its gateway is.
+    """
+    known = {subnet: station.at for subnet, station in segment.subnets.items()}
+    if card.address is None:
+        return known
+    own = card.address.network
+    if own.prefixlen == 32:
+        return {}
+    return {own: card.address_at or card.at, **({} if own in known else known)}
 
 
 def _help_for_nobody(topology: Topology, segment: Segment) -> list[str]:
@@ -327,5 +360,5 @@ def _report_far_gateway(
         at,
         "not a neighbour",
         also=[Label(subnet_at, f"the subnet is {subnet}")],
-        help=[f"a gateway is reached without one: take an address of {subnet}"],
+        help=[f"name a router in {subnet}"],
     )

@@ -5,7 +5,7 @@ The rules share this, so that each place, address and path is worked out once.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import NamedTuple
@@ -14,21 +14,21 @@ from gen.model import HOST, Address, Dhcp, Lab, Nat, Network, Node, Publish, VmN
 from gen.source import Span
 
 LAN = "*"
-"""The owner of what the host's nics lead to, its gateway and name servers. No name in a lab has this character."""
+"""The owner of the gateway that a nic of the host leads to. No name in a lab has this character."""
 
 Place = tuple[Hashable, ...]
 """Something to plug into: ("network", NAME), ("host", NIC), ("cable", NUMBER), ("bridge", NODE, NAME), ("lo", NODE)."""
 
 
 def called(owner: str) -> str:
-    """How a message calls a vm, a node or the host."""
-    return "the host" if owner == HOST else f"`{owner}`"
+    """How a message calls a vm, a node, HOST or LAN."""
+    return {HOST: "the host", LAN: "the host's gateway"}.get(owner, f"`{owner}`")
 
 
 class Station(NamedTuple):
     """An address that answers on a segment.
 
-    `owner` is a vm, a node, HOST or LAN; `what` says what LAN's is. `published` ones are those of a `publish`.
+    `owner` is a vm, a node, HOST or LAN. `published` ones are those of a `publish`.
     """
 
     owner: str
@@ -36,7 +36,6 @@ class Station(NamedTuple):
     interface: IPv4Interface
     segment: int
     at: Span
-    what: str = ""
     published: bool = False
 
     @property
@@ -50,7 +49,7 @@ class Station(NamedTuple):
     @property
     def who(self) -> str:
         """How a message calls the owner."""
-        return self.what or called(self.owner)
+        return called(self.owner)
 
 
 class Server(NamedTuple):
@@ -140,6 +139,7 @@ class Topology:
         self.host_legs: dict[str, int] = {}
         self.owner_at: dict[tuple[int, int], Station] = {}
         self._numbers: dict[Hashable, int] = {}
+        self._networks = {network.name for network in lab.networks}
         self._cables = {
             (end.node, end.nic): cable for cable, link in enumerate(lab.links) for end in (link.left, link.right)
         }
@@ -160,8 +160,8 @@ class Topology:
         for link in self.lab.bridge_links:
             places.join(("network", link.left), ("network", link.right))
         for network in self.lab.networks:
-            if network.uplink is not None:
-                places.join(("network", network.name), ("host", network.uplink))
+            # A bridge that is there already may be described as a nic of the host.
+            places.join(("network", network.name), ("host", network.uplink or network.name))
         for node in self.lab.nodes:
             networks = {nic.name: nic.network for nic in node.nics}
             for bridge in node.bridges:
@@ -182,8 +182,7 @@ class Topology:
 
     def segment_of(self, interface: str) -> int:
         """The number of the segment of a network, or of a nic of the host."""
-        is_network = any(network.name == interface for network in self.lab.networks)
-        return self._segment(("network" if is_network else "host", interface))
+        return self._segment(("network" if interface in self._networks else "host", interface))
 
     # Stations
 
@@ -197,18 +196,15 @@ class Topology:
             self.segments[number].open = True
             for address in nic.addresses:
                 self._add(Station(HOST, nic.name, address.interface, number, address.at))
-            outside = [(dns, nic.at, "the host's name server") for dns in nic.dns]
-            if nic.gateway is not None:
-                outside.insert(0, (nic.gateway, nic.gateway_at or nic.at, "the host's gateway"))
-            for ip, at, what in outside:
-                if any(ip in address.subnet for address in nic.addresses):
-                    self._add(Station(LAN, nic.name, IPv4Interface(ip), number, at, what))
+            gateway = nic.gateway
+            if gateway and any(gateway in address.subnet and gateway != address.ip for address in nic.addresses):
+                self._add(Station(LAN, nic.name, IPv4Interface(gateway), number, nic.gateway_at or nic.at))
         for network in self.lab.networks:
-            number = self._segment(("network", network.name))
+            number = self.segment_of(network.name)
             segment = self.segments[number]
             segment.networks.append(network)
             segment.open |= network.external or network.uplink is not None
-            if network.addresses or network.kind == "bridged":
+            if network.addresses or network.kind == "bridged" or network.external:
                 self.host_legs[network.name] = number
             for address in network.addresses:
                 self._add(Station(HOST, network.name, address.interface, number, address.at))
@@ -246,12 +242,11 @@ class Topology:
             self._add(Station(owner, nic, interface, segment, publish.at, published=True))
 
     def _settle_guests(self) -> None:
-        numbers = {network.name: self._segment(("network", network.name)) for network in self.lab.networks}
         for vm in self.lab.vms:
             for nic in vm.nics:
                 if nic.network is None:
                     continue
-                number = numbers[nic.network]
+                number = self.segment_of(nic.network)
                 segment = self.segments[number]
                 segment.guests.append((vm.name, nic))
                 if nic.address is not None:
@@ -317,6 +312,10 @@ class Topology:
         for node in self.lab.nodes:
             if node.forwards:
                 reach.join_all(leg.segment for leg in self.legs[node.name])
+        # Whether a guest forwards is its own affair.
+        for vm in self.lab.vms:
+            if len(vm.nics) > 1:
+                reach.join_all(self.segment_of(nic.network) for nic in vm.nics if nic.network is not None)
         return reach
 
 

@@ -3,7 +3,7 @@
 
 KG_DOCTOR=''          # yes: every finding is printed, not only what is missing
 KG_LACKS=''           # yes: something that is required is missing
-KG_ACCEL_NOW=''       # what guests are started with; empty until it has been worked out
+KG_ACCEL_NOW=''       # what guests are started with where it is not what their commands say
 KG_IMAGES=()          # the images that guests need,
 KG_IMAGE_FORMAT=()    # their formats where declared,
 KG_IMAGE_USE=()       # rw, or ro,
@@ -39,8 +39,8 @@ kg_doctor() {
   kg_check_memory
   kg_check_neighbours
   kg_check_names
-  [[ -z ${KG_LACKS} ]] || exit 5
-  [[ -z ${REPLY} ]] || exit 6
+  [[ -z ${KG_LACKS} ]] || kg_leave 5
+  [[ -z ${REPLY} ]] || kg_leave 6
 }
 
 # kg_requirements: leaves with 5 when something is missing that the operations in KG_CHOSEN need.
@@ -209,15 +209,15 @@ kg_need() {
 # kg_check_kinds: whether the kernel knows each kind of link that the lab makes. /sys/module does not show what is built
 # in or not loaded yet, so the rest is made once in a network namespace that ends with the command.
 kg_check_kinds() {
-  local kind said kinds=' '
+  local kind said bridge='' veth=''
   for kind in ${KG_KIND[@]+"${KG_KIND[@]}"}; do
-    case ${kind}:${kinds} in
-      *:*" ${kind} "*) ;;
-      bridge:* | veth:* | bond:* | dummy:*) kinds+="${kind} " ;;
+    case ${kind} in
+      bridge) bridge=bridge ;;
+      cable | bridge-join) veth=veth ;;
       *) ;;
     esac
   done
-  for kind in ${kinds}; do
+  for kind in ${bridge} ${veth}; do
     said=''
     if [[ ! -d /sys/module/${kind} ]]; then
       said=$(unshare -n ip link add name kg0 type "${kind}" 2>&1 || unshare -n brctl addbr kg0 2>&1) || said=${said:-no}
@@ -241,7 +241,7 @@ kg_check_guests() {
   [[ ${#KG_TAPS[@]} -eq 0 ]] || kg_check_tun
   kg_check_scripts
   for ((n = 0; n < ${#KG_IMAGES[@]}; n++)); do
-    [[ -n ${KG_MADE[${KG_IMAGES[n]}]-} ]] ||
+    [[ -n ${KG_MADE[${KG_IMAGES[n]}]-} && ! -e ${KG_IMAGES[n]} ]] ||
       kg_check_image "${KG_IMAGES[n]}" "${KG_IMAGE_FORMAT[n]}" "${KG_IMAGE_USE[n]}" "line ${KG_IMAGE_LINE[n]}"
   done
   kg_choose_accel
@@ -278,7 +278,7 @@ kg_check_scripts() {
 # kg_check_image PATH FORMAT ro|rw WHERE: FORMAT is empty where the lab declares none.
 kg_check_image() {
   local magic=''
-  IFS= read -r -d '' -n 4 magic 2>/dev/null <"$1" || :
+  if [[ -f $1 || -b $1 ]]; then IFS= read -r -d '' -n 4 magic 2>/dev/null <"$1" || :; fi
   if [[ ! -e $1 ]]; then
     kg_find missing "$1 ($4): there is no such file"
   elif [[ ! -f $1 && ! -b $1 ]]; then
@@ -296,29 +296,28 @@ kg_check_image() {
   fi
 }
 
-# kg_choose_accel: KG_ACCEL_NOW is what guests are started with: what KVMGEN_ACCEL says, else the target's own choice,
-# without KVM where it does not work.
+# kg_choose_accel: KG_ACCEL_NOW is what guests are started with: what KVMGEN_ACCEL says, else tcg where KVM is of no
+# use, else nothing, which leaves it to their commands. KG_ACCEL is empty for a target whose QEMU takes KVM by itself.
 kg_choose_accel() {
-  [[ -z ${KG_ACCEL_NOW} || -n ${KG_DOCTOR} ]] || return 0
-  KG_ACCEL_NOW=${KG_ACCEL}
-  case ${KVMGEN_ACCEL-} in
+  KG_ACCEL_NOW=${KVMGEN_ACCEL-}
+  case ${KG_ACCEL_NOW} in
     '') ;;
     kvm | tcg | kvm:tcg)
-      KG_ACCEL_NOW=${KVMGEN_ACCEL}
-      kg_find ok "guests run with ${KVMGEN_ACCEL}, as KVMGEN_ACCEL says"
+      kg_find ok "guests run with ${KG_ACCEL_NOW}, as KVMGEN_ACCEL says"
       return
       ;;
-    *) kg_die 2 "KVMGEN_ACCEL is \`${KVMGEN_ACCEL}\`" 'it may be kvm, tcg or kvm:tcg' ;;
+    *) kg_die 2 "KVMGEN_ACCEL is \`${KG_ACCEL_NOW}\`" 'it may be kvm, tcg or kvm:tcg' ;;
   esac
-  [[ ${KG_ACCEL} == kvm* ]] || return 0
-  if kg_try_kvm; then
+  if [[ ${KG_ACCEL} == tcg ]]; then
+    return
+  elif kg_try_kvm; then
     kg_find ok "KVM: ${REPLY}"
-  elif [[ ${KG_ACCEL} == *tcg ]]; then
+  elif [[ ${KG_ACCEL} == kvm ]]; then
+    kg_find missing "KVM: ${REPLY}"
+  else
     KG_ACCEL_NOW=tcg
     kg_find warn "no KVM: ${REPLY}; guests are emulated, which is slower"
     [[ -n ${KG_DOCTOR} ]] || kg_warn "guests are emulated, which is slower: ${REPLY}"
-  else
-    kg_find missing "KVM: ${REPLY}"
   fi
 }
 
@@ -358,17 +357,19 @@ kg_boot_linux() {
     -kernel "$1" -append 'console=ttyS0 earlyprintk=ttyS0 panic=-1' </dev/null 2>&1
 }
 
-# kg_accelerate WORD...: KG_WORDS is the command of a guest with the accelerator that was chosen. `-cpu host` is KVM's
+# kg_accelerate WORD...: KG_WORDS is the command of a guest as it stands, or with KG_ACCEL_NOW. `-cpu host` is KVM's
 # alone: without KVM, QEMU would refuse the guest.
 kg_accelerate() {
+  KG_WORDS=("$@")
+  [[ -n ${KG_ACCEL_NOW} ]] || return 0
   KG_WORDS=("$1")
+  [[ -n ${KG_ACCEL} ]] || KG_WORDS+=(-machine "accel=${KG_ACCEL_NOW}")
   shift
   while [[ $# -gt 0 ]]; do
-    case ${KG_ACCEL_NOW:-${KG_ACCEL}}:$1:${2-} in
-      tcg:-enable-kvm:*) ;;
+    case ${KG_ACCEL_NOW}:$1:${2-} in
       tcg:-cpu:host | tcg:-cpu:host,*) shift ;;
-      *:-machine:*"accel=${KG_ACCEL}"*)
-        KG_WORDS+=("$1" "${2/"accel=${KG_ACCEL}"/"accel=${KG_ACCEL_NOW:-${KG_ACCEL}}"}")
+      *:-machine:*)
+        KG_WORDS+=("$1" "${2/"accel=${KG_ACCEL}"/"accel=${KG_ACCEL_NOW}"}")
         shift
         ;;
       *) KG_WORDS+=("$1") ;;

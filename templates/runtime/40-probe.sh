@@ -102,14 +102,20 @@ kg_stands() {
   esac
 }
 
-# kg_select: KG_CHOSEN becomes the operations that --only names, all without it. A name that none has: exit 2.
+# kg_select: KG_CHOSEN becomes the operations that --only names, by number, object or statement, with what goes with
+# them; all without it. A name that none has: exit 2.
 kg_select() {
   local n
   KG_CHOSEN=()
   for ((n = 1; n <= KG_COUNT; n++)); do
-    if [[ -z ${KG_ONLY} || ${n} == "${KG_ONLY}" || " ${KG_OBJECT[n]} ${KG_TEXTS[n]} " == *" ${KG_ONLY} "* ]]; then
-      KG_CHOSEN[n]=yes
-    fi
+    case ${KG_ONLY} in
+      '' | "${n}" | "${KG_OBJECT[n]}") KG_CHOSEN[n]=yes ;;
+      *)
+        if [[ ${KG_WITHIN[n]} -gt 0 && -n ${KG_CHOSEN[KG_WITHIN[n]]-} || "${KG_TEXTS[n]} " == [a-z]*" ${KG_ONLY} {"* ]]; then
+          KG_CHOSEN[n]=yes
+        fi
+        ;;
+    esac
   done
   [[ -z ${KG_ONLY} || ${#KG_CHOSEN[@]} -gt 0 ]] || kg_die 2 "nothing in this lab is called \`${KG_ONLY}\`"
 }

@@ -60,13 +60,13 @@ kg_uplink_lines() {
   # With its port's MAC the bridge keeps the host's address at the LAN's DHCP server and in its neighbours' tables.
   [[ ${KG_FACTS[*]} == *"mac - $2 "* ]] || KG_BATCHES[4]="link set dev $2 address ${mac%% *}"$'\n'
   KG_BATCHES[4]+="link set dev $2 up"$'\n'
-  kg_lines 'addr add' "$2"
+  kg_lines 'addr add' "$2" nodad
   KG_BATCHES[4]+="link set dev $1 master $2"$'\n'
   kg_lines 'route replace' "$2"
   kg_lines 'addr del' "$1"
 }
 
-# kg_lines VERB LINK: adds a line to KG_BATCHES for each address or route in KG_MOVED. Routes to the link itself come
+# kg_lines VERB LINK [nodad]: adds a line to KG_BATCHES for each address or route in KG_MOVED. Routes to the link itself come
 # before those through a gateway, and a primary address goes after its secondary ones, which would go with it.
 kg_lines() {
   local entry family head late=()
@@ -77,7 +77,7 @@ kg_lines() {
     case $1:${entry} in
       'addr add:address '*)
         head=${head/ label @/ label "$2"}
-        [[ ${family} == 4 ]] || head+=' nodad'
+        [[ ${family} == 4 || ${head} == *nodad* ]] || head+=${3+" $3"}
         KG_BATCHES[family]+="addr add ${head} dev $2"$'\n'
         ;;
       'addr del:address '*)
@@ -175,7 +175,7 @@ kg_capture_route() {
   case $2:${line} in
     4:*' proto kernel '*)
       address=$(kg_word_after src "${line}")
-      [[ " ${KG_MOVED[*]-} " == *"address 4 ${address}/"*noprefixroute* ]] || return 0
+      kg_has_own_route "${address}" || return 0
       ;;
     6:*' proto kernel '* | 6:*' proto ra '* | 6:fe80:* | 6:ff00:*) return 0 ;;
     *) ;;
@@ -205,6 +205,16 @@ kg_capture_route() {
     fi
   done
   KG_MOVED+=("route $2${words}")
+}
+
+# kg_has_own_route ADDRESS: whether the kernel makes no route of this address (NetworkManager wants it so), so that the
+# route to its network is somebody's own.
+kg_has_own_route() {
+  local moved
+  for moved in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
+    [[ ${moved} != "address 4 $1/"*noprefixroute* ]] || return 0
+  done
+  return 1
 }
 
 # kg_read_moved FILE: KG_MOVED from it; status 1 when a line is not in the grammar that kg_uplink writes.

@@ -6,11 +6,6 @@ KG_AWAKE=()    # the guests that kg_power_down could not bring to an end
 KG_TERMINAL='' # the terminal's settings while a console has changed them
 KG_CARRIERS=() # the processes that carry a console's bytes
 
-# kg_guest NAME NUMBER: a guest of the lab, and the operation that starts it.
-kg_guest() {
-  KG_VMS[$2]=$1
-}
-
 # kg_guest_pid NAME: REPLY is the guest's process; fails when it does not run.
 kg_guest_pid() {
   kg_process "${KG_RUN}/vm/$1.pid"
@@ -113,6 +108,7 @@ kg_vm() {
     list:1 | start:2 | stop:2 | kill:2 | console:2 | log:2) ;;
     *) kg_vm_usage "$@" ;;
   esac
+  [[ ${EUID} -eq 0 ]] || kg_die 5 "the guests of a lab are root's"
   kg_guests
   if [[ ${verb} != list ]]; then
     for number in ${KG_VMS[@]+"${!KG_VMS[@]}"}; do
@@ -152,44 +148,52 @@ kg_vm_list() {
 
 # kg_vm_start NAME NUMBER: the guest's operation alone.
 kg_vm_start() {
-  kg_lock
+  local KG_CHOSEN=()
+  kg_prepare
   if kg_guest_pid "$1"; then
     kg_say "$1 is running"
-    return
+  elif [[ -n ${KG_DRY} ]]; then
+    KG_CHOSEN[$2]=yes
+    kg_pass print
+  elif kg_read_journal && [[ -n ${KG_FOREIGN_BUILD} ]]; then
+    kg_die 1 "another build of ${KG_LAB} is up" 'setup.sh up goes over to this one'
+  elif [[ ! -e ${KG_RUN}/journal ]]; then
+    kg_die 1 "${KG_LAB} is down" 'setup.sh up builds it'
+  else
+    kg_run_one "$2"
   fi
-  kg_run_one "$2"
 }
 
 # kg_vm_stop NAME: the guest's power button; exit 1 when it is still there after --wait seconds, 30 without.
 kg_vm_stop() {
-  kg_lock
+  local seconds=${KG_WAIT:-30}
+  kg_prepare
   if ! kg_guest_pid "$1"; then
     kg_say "$1 is not running"
-    return
+  elif [[ -n ${KG_DRY} ]]; then
+    kg_say "would press the power button of $1, process ${REPLY}, and wait for ${seconds} seconds"
+  else
+    kg_power_down "${seconds}" "$1"
+    [[ ${#KG_AWAKE[@]} -eq 0 ]] || kg_die 1 "$1 has not gone off in ${seconds} seconds" \
+      'a guest without ACPI does not hear its power button' "setup.sh vm kill $1 pulls the plug"
+    kg_guest_clean "$1"
+    kg_say "$1 is off"
   fi
-  kg_power_down "${KG_WAIT:-30}" "$1"
-  [[ ${#KG_AWAKE[@]} -eq 0 ]] || kg_die 1 "$1 has not gone off in ${KG_WAIT:-30} seconds" \
-    'a guest without ACPI does not hear its power button' "setup.sh vm kill $1 pulls the plug"
-  kg_guest_clean "$1"
-  kg_say "$1 is off"
 }
 
 # kg_vm_kill NAME: pulls the plug.
 kg_vm_kill() {
-  local tick
-  kg_lock
+  kg_prepare
   if ! kg_guest_pid "$1"; then
     kg_say "$1 is not running"
-    return
+  elif [[ -n ${KG_DRY} ]]; then
+    kg_say "would end $1, process ${REPLY}"
+  else
+    kg_qmp "$1" quit || :
+    kg_stop "${KG_RUN}/vm/$1.pid" || kg_die 1 "$1 does not end: its process hangs in the kernel"
+    kg_guest_clean "$1"
+    kg_say "$1 is off"
   fi
-  kg_qmp "$1" quit || :
-  for ((tick = 0; tick < 20; tick++)); do
-    kg_guest_pid "$1" || break
-    sleep 0.1
-  done
-  kg_stop "${KG_RUN}/vm/$1.pid"
-  kg_guest_clean "$1"
-  kg_say "$1 is off"
 }
 
 # kg_vm_log NAME FOLLOW: what the guest wrote on its console since it was started.
@@ -250,13 +254,20 @@ kg_join_stream() {
 # kg_join_terminal: joins the pty on 5 with the terminal on 6. The terminal is read by cat: bash's own `read -n` would
 # switch Ctrl-C and Ctrl-Z on again, which are the guest's here.
 kg_join_terminal() {
+  local reader key
   KG_TERMINAL=$(stty -g <&6)
   stty raw -echo <&6
-  cat <&5 2>/dev/null & # it says so when the guest goes
-  KG_CARRIERS=("$!")
-  kg_type_keys "${KG_CARRIERS[0]}" < <(kg_read_terminal || :) >&5 &
-  KG_CARRIERS+=("$!")
-  wait "$!" # a signal does not have to wait for the next key
+  exec 4< <(kg_read_terminal || :)
+  read -r -u 4 reader
+  kg_show_screen "${reader}" &
+  KG_CARRIERS=("${reader}" "$!")
+  while IFS= read -r -d '' -n 1 -u 4 key && [[ ${key} != $'\x1d' ]]; do
+    if [[ -n ${key} ]]; then
+      printf '%s' "${key}" >&5
+    else # Ctrl-@
+      printf '\0' >&5
+    fi
+  done
   kg_leave_console
   KG_TERMINAL=''
   printf '\n'
@@ -268,22 +279,12 @@ kg_read_terminal() {
   exec cat <&6
 }
 
-# kg_type_keys SCREEN: copies keys until Ctrl-] or until the process SCREEN has ended, which is when the guest goes.
-kg_type_keys() {
-  local reader key status
-  read -r reader
-  while :; do
-    IFS= read -r -d '' -n 1 -t 1 key
-    status=$?
-    if [[ ${status} -gt 128 ]]; then
-      kill -0 "$1" 2>/dev/null || break
-    elif [[ ${status} -ne 0 || ${key} == $'\x1d' ]]; then
-      break
-    elif [[ -z ${key} ]]; then # Ctrl-@
-      printf '\0'
-    else
-      printf '%s' "${key}"
-    fi
-  done
-  kill "${reader}"
+# kg_show_screen READER: prints what the guest writes. When the guest goes, it ends READER, and so the console.
+kg_show_screen() {
+  local screen
+  cat <&5 2>/dev/null &
+  screen=$!
+  trap 'kill "${screen}"; exit' TERM
+  wait "${screen}"
+  kill "$1"
 }

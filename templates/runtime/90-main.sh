@@ -32,6 +32,8 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   --keep                  leave a failure as it is
   --wait SECONDS          how long guests have to go off (10)
 
+environment: KVMGEN_ACCEL=kvm|tcg|kvm:tcg runs guests that way, whatever this host seems to have
+
 exit: 0 done, 1 failed and taken back, 2 usage, 3 status: down, 4 status: a part, 5 something is missing, 6 something
 foreign is in the way, 7 another run is at work, 8 not all could be taken back, 9 this file or its state is not as
 it was written, 11 plan: something is to be done, 128+N signal N

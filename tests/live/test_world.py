@@ -95,6 +95,7 @@ def test_looking_at_tables_and_sysctls_changes_nothing(world: World) -> None:
         ("iptables-legacy -N KG", "iptables-legacy -X KG", "+host legacy iptables: *filter :KG -"),
         ("ip6tables -N KG", "ip6tables -X KG", "+host ip6tables: *filter :KG -"),
         ("ip netns add r1", "ip netns delete r1", "+netns r1 links: lo"),
+        (": >/run/netns/broken", "rm /run/netns/broken", "+files: /run/netns/broken -rw-r--r-- 0:0 0 bytes"),
         (
             "ln -s /usr/libexec/qemu-kvm /usr/bin/q",
             "rm /usr/bin/q",

@@ -87,10 +87,22 @@ on_host() {
   [[ ${output} == *'missing  the right to run /var/lib/kvmgen/guests/qemu-ifup-br-in: /var/lib is mounted noexec'* ]]
 }
 
-@test "a read-only /run is found before the first change" {
-  on_host 'mount -o remount,ro /run' up
+@test "a read-only /run is no place for the lab's state" {
+  on_host 'mount -o remount,ro /run' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'missing: a place to write /run/kvmgen/guests: /run is read-only'* ]]
+  [[ ${output} == *'missing  a place to write /run/kvmgen/guests: /run is read-only'* ]]
+}
+
+@test "a read-only /var/lib is found before the first change" {
+  on_host 'mount -o remount,ro /var/lib' up
+  [[ ${status} -eq 5 ]]
+  [[ ${output} == *'missing: a place to write /var/lib/kvmgen/guests: /var/lib is read-only'* ]]
+}
+
+@test "a FIFO in the place of an image holds nobody up" {
+  image=/run/image on_host 'mkfifo /run/image' doctor
+  [[ ${status} -eq 5 ]]
+  [[ ${output} == *'missing  /run/image (line 7): this is no file and no disk'* ]]
 }
 
 @test "a container without the right to change networks is told which right it is" {

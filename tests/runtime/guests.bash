@@ -17,9 +17,8 @@ lab_script() {
     printf '%s\n' 'set -u' 'PATH=/usr/sbin:/usr/bin:/sbin:/bin' 'export PATH LC_ALL=C' 'umask 077' \
       "readonly KG_LAB=guests KG_VERSION=0 KG_PROFILE=debian12 KG_DSL=lab.dsl KG_DSL_SHA256=0 KG_RUNTIME_SHA256=0" \
       'readonly KG_RUN=/run/kvmgen/guests KG_VAR=/var/lib/kvmgen/guests KG_BATCH=yes' \
-      "readonly KG_QEMU=${qemu:-/usr/bin/qemu-system-x86_64} KG_ACCEL=${accel:-kvm:tcg} KG_CONSOLE_LOG=${console_log:-yes}"
+      "readonly KG_QEMU=${qemu:-/usr/bin/qemu-system-x86_64} KG_ACCEL=${accel-kvm:tcg} KG_CONSOLE_LOG=${console_log:-yes}"
     cat "${repository}"/templates/runtime/*.sh
-    [[ -z ${SHIM-} ]] || cat /tmp/vmtask/shim.sh
     lab_part
   )
   printf '#!/bin/bash\nreadonly KG_SHA256=%s\n%s\n' \
@@ -32,7 +31,7 @@ lab_part() {
   cat <<END
 kg_dsl() { :; }
 kg_needs() { kg_need 1 tool ip iproute2; kg_need 1 tool ${tool:-qemu-img} the-package; }
-kg_guests() { kg_guest g1 4; kg_guest g2 5; kg_guest deaf 6; }
+kg_guests() { KG_VMS=([4]=g1 [5]=g2 [6]=deaf); }
 kg_operations() {
   kg_from 3 'network br-in isolated'
   kg_op 1 0 bridge br-in 'a switch inside the kernel'
@@ -42,7 +41,7 @@ kg_operations() {
   kg_probe link - br-in
   kg_look ip -d link show dev br-in
   kg_op 2 0 script br-in 'QEMU runs it to put a tap into the bridge'
-  kg_write 755 /var/lib/kvmgen/guests/qemu-ifup-br-in <<'KG_END'
+  kg_do kg_write 755 /var/lib/kvmgen/guests/qemu-ifup-br-in <<'KG_END'
 #!/bin/sh
 ip link set dev "\$1" master br-in up
 KG_END

@@ -7,23 +7,31 @@ setup_file() {
   lab_script "${BATS_FILE_TMPDIR}/setup.sh"
   main='kg_pass load; kg_power_down_all "$1"; printf "%s\n" "awake: ${KG_AWAKE[*]-}"' \
     lab_script "${BATS_FILE_TMPDIR}/power-down.sh"
-  timeout 600 unshare -n -m -p -f --kill-child --propagation private sh -c '
+  timeout -s KILL 600 unshare -n -m -p -f --kill-child --propagation private sh -c '
     mount -t proc proc /proc && mount -t tmpfs none /run && mkdir /run/netns && mount -t tmpfs none /var/lib
-    exec sleep infinity' >/dev/null 2>&1 3>&- &
+    exec env --ignore-signal=CHLD sleep infinity' >/dev/null 2>&1 3>&- &
   export holder=$!
-  until in_world 'mountpoint -q /var/lib'; do sleep 0.05; done
+  disown
+  for ((n = 0; n < 100; n++)); do
+    ! in_world 'mountpoint -q /var/lib' 2>/dev/null || break
+    sleep 0.05
+  done
   setup_sh up
 }
 
 teardown_file() {
-  kill "${holder}"
+  child_of "${holder}"
+  kill -KILL "${REPLY}" # unshare, which hears no TERM; the kernel ends all that is in the world
+}
+
+# child_of PID: sets REPLY to its only child.
+child_of() {
+  read -r REPLY <"/proc/$1/task/$1/children" || [[ -n ${REPLY} ]] # the line has no end
 }
 
 # in_world SHELL-COMMAND
 in_world() {
-  local init
-  read -r init <"/proc/${holder}/task/${holder}/children" && read -r init <"/proc/${init}/task/${init}/children" &&
-    nsenter -t "${init}" -n -m -p bash -c "$1" 3>&-
+  child_of "${holder}" && child_of "${REPLY}" && nsenter -t "${REPLY}" -n -m -p bash -c "$1" 3>&-
 }
 
 setup_sh() {
@@ -98,6 +106,17 @@ at_terminal() {
   [[ ${output} == *' 03 1a 1c 7f'* ]]
   [[ ${lines[0]} == *:*:* ]]
   [[ ${lines[${#lines[@]} - 1]} == "${lines[0]}" ]]
+}
+
+@test "a console that is ended by a signal leaves the terminal as it was, and no process" {
+  in_world 'for ((n = 0; n < 50; n++)); do sleep 0.1; pid=$(pgrep -of "setup.sh vm console g1$") && break; done
+    sleep 1; kill "${pid}"' &
+  run in_world "sleep 4 | script -qec \"stty -g; bash '${BATS_FILE_TMPDIR}/setup.sh' vm console g1; stty -g\" /dev/null"
+  output=${output//$'\r'/}
+  wait
+  [[ ${lines[${#lines[@]} - 1]} == "${lines[0]}" ]]
+  run in_world "pgrep -f 'vm console'"
+  [[ ${status} -eq 1 ]]
 }
 
 @test "a console that is open is not opened again" {
@@ -176,9 +195,31 @@ at_terminal() {
   in_world "kill \$(cat /run/kvmgen/guests/vm/deaf.pid)"
 }
 
+@test "with -n nothing is started, stopped or killed" {
+  run setup_sh vm start deaf -n
+  [[ ${status} -eq 0 ]]
+  [[ ${output} == *'/usr/bin/qemu-system-x86_64 -name deaf '* ]]
+  run in_world "pgrep -f 'name deaf'"
+  [[ ${status} -eq 1 ]]
+  run setup_sh vm stop g2 -n
+  [[ ${output} == "would press the power button of g2, process $(pid_of g2), and wait for 30 seconds" ]]
+  run setup_sh vm kill g2 -n
+  [[ ${output} == "would end g2, process $(pid_of g2)" ]]
+  in_world "kill -0 $(pid_of g2)"
+}
+
 @test "a guest that was off is started again" {
   run setup_sh vm start g1
   [[ ${status} -eq 0 ]]
+  until_ready g1
+}
+
+@test "a console ends when its guest goes off" {
+  run in_world "{ sleep 1; printf 'poweroff -f\r'; sleep 5; } |
+    script -qec \"timeout --foreground 4 bash '${BATS_FILE_TMPDIR}/setup.sh' vm console g1\" /dev/null"
+  [[ ${status} -eq 0 ]]
+  [[ ${output} == *'Power down'* ]]
+  setup_sh vm start g1
   until_ready g1
 }
 
@@ -204,4 +245,31 @@ at_terminal() {
     run setup_sh "${words}"
     [[ ${status} -eq 2 ]]
   done
+}
+
+@test "a guest of a lab that is down is not started" {
+  setup_sh down
+  run setup_sh vm start g1
+  [[ ${status} -eq 1 ]]
+  [[ ${output} == *'guests is down'*'setup.sh up builds it'* ]]
+}
+
+# accelerated WORD...: sets output to QEMU's command line as it would be run.
+accelerated() {
+  main="kg_choose_accel; kg_accelerate $*; printf '%s\n' \"\${KG_WORDS[*]}\"" lab_script "${BATS_TEST_TMPDIR}/setup.sh"
+  run bash "${BATS_TEST_TMPDIR}/setup.sh"
+}
+
+@test "another accelerator leaves the rest of the machine as it is" {
+  KVMGEN_ACCEL=tcg accelerated qemu -machine pc,accel=kvm:tcg,usb=off -cpu host,-vmx -m 64
+  [[ ${output} == 'qemu -machine pc,accel=tcg,usb=off -m 64' ]]
+  KVMGEN_ACCEL=kvm accelerated qemu -machine pc,accel=kvm:tcg -cpu host
+  [[ ${output} == 'qemu -machine pc,accel=kvm -cpu host' ]]
+}
+
+@test "a target that names no accelerator is given one only where it is asked for" {
+  accel='' KVMGEN_ACCEL=tcg accelerated qemu -machine pc -m 64
+  [[ ${output} == 'qemu -machine accel=tcg -machine pc -m 64' ]]
+  accel=tcg KVMGEN_ACCEL='' accelerated qemu -machine accel=tcg -m 64
+  [[ ${output} == 'qemu -machine accel=tcg -m 64' ]]
 }

@@ -1,0 +1,175 @@
+"""In: a lab's topology. Out: diagnostics about guests: disks, boot devices, the host's ports, memory, addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from posixpath import normpath
+from typing import NamedTuple
+
+from gen.check.topology import Topology
+from gen.check.wording import piece
+from gen.diagnostics import Diagnostics, Label
+from gen.model import Disk
+from gen.source import Span
+
+MEBIBYTE = 2**20
+
+MUCH_MEMORY = 256 * 2**30
+"""Bytes. More is nearly always a `G` where an `M` was meant."""
+
+IDE_DRIVES = {"pc": 4, "q35": 6}
+
+DEVICES = {"a": "floppy", "c": "disk", "d": "CD", "n": "nic"}
+"""The letters of a boot order."""
+
+
+def shared_disks(topology: Topology, diagnostics: Diagnostics) -> None:
+    """One image, one writer: two guests, or a guest and another's overlay, destroy it."""
+    first: dict[str, tuple[str, Disk]] = {}
+    for vm in topology.lab.vms:
+        for disk in vm.disks:
+            user, other = first.setdefault(normpath(disk.path), (vm.name, disk))
+            if other is not disk and not (disk.overlay and other.overlay):
+                diagnostics.error(
+                    "shared-disk",
+                    f"`{disk.path}` is the disk of two drives",
+                    disk.at,
+                    f"used again here, by `{vm.name}`" + (" as the base of an overlay" if disk.overlay else ""),
+                    also=[Label(other.at, f"first used here, by `{user}`")],
+                    help=["say `overlay on` for each, and the image stays as it is, or give each a copy"],
+                )
+
+
+def boot_without_device(topology: Topology, diagnostics: Diagnostics) -> None:
+    """A guest boots from what it has."""
+    for vm in topology.lab.vms:
+        has = {"c": vm.disks, "d": vm.cdroms, "n": vm.nics}
+        by_option = {"drive", "hda", "hdb", "cdrom", "fda", "fdb", "device", "net", "netdev"}
+        if vm.boot_at is None or any(name.lstrip("-") in by_option for name, _ in vm.options):
+            continue
+        for letter in dict.fromkeys((vm.boot or "") + (vm.boot_once or "")):
+            if not has.get(letter):
+                what = DEVICES[letter]
+                help = {"c": "add `disk PATH`", "d": "add `cdrom PATH`", "n": "add `nic on NETWORK`"}
+                diagnostics.error(
+                    "boot-without-device",
+                    f"`{vm.name}` boots from a {what} that it does not have",
+                    vm.boot_at,
+                    f"`{letter}` is the {what}",
+                    also=[Label(vm.at, f"no {what} here")],
+                    help=[help.get(letter, "add one with `option fda PATH`")],
+                )
+
+
+def kernel_missing(topology: Topology, diagnostics: Diagnostics) -> None:
+    """QEMU takes an initrd and a command line only along with a kernel."""
+    for vm in topology.lab.vms:
+        for word, value in (("initrd", vm.initrd), ("append", vm.append)):
+            if (
+                value is not None
+                and vm.kernel is None
+                and not any(name.lstrip("-") == "kernel" for name, _ in vm.options)
+            ):
+                diagnostics.error(
+                    "kernel-missing",
+                    f"`{vm.name}` has `{word}` and no `kernel`",
+                    vm.at,
+                    "this guest boots from its drives",
+                    help=[f"add `kernel PATH`, or leave `{word}` out"],
+                )
+
+
+def too_many_ide_drives(topology: Topology, diagnostics: Diagnostics) -> None:
+    """A PC has two IDE buses of two drives each, CDs counted."""
+    for vm in topology.lab.vms:
+        room = IDE_DRIVES["q35" if "q35" in (vm.machine or "") else "pc"]
+        ide = [disk for disk in vm.disks if disk.bus == "ide"]
+        if len(ide) + len(vm.cdroms) > room:
+            diagnostics.error(
+                "too-many-ide-drives",
+                f"`{vm.name}` has {len(ide) + len(vm.cdroms)} IDE drives",
+                ide[-1].at if ide else vm.at,
+                f"there is room for {room}, CDs counted",
+                help=["put disks on `bus virtio`"],
+            )
+
+
+def guest_memory(topology: Topology, diagnostics: Diagnostics) -> None:
+    """QEMU counts memory in mebibytes."""
+    for vm in topology.lab.vms:
+        if vm.memory % MEBIBYTE:
+            diagnostics.error(
+                "guest-memory",
+                f"the memory of `{vm.name}` is not a whole number of mebibytes",
+                vm.memory_at or vm.at,
+                "QEMU would round this",
+                help=[f"write `{max(1, vm.memory // MEBIBYTE)}M`"],
+            )
+        elif vm.memory > MUCH_MEMORY:
+            diagnostics.warning(
+                "much-memory",
+                f"`{vm.name}` has {vm.memory >> 30} GiB of memory",
+                vm.memory_at or vm.at,
+                "more than most hosts have",
+                help=["`M` is mebibytes, `G` is 1024 of them"],
+            )
+
+
+class _Listener(NamedTuple):
+    """Something that waits on a port of the host: on one of its addresses, or on all (None)."""
+
+    protocol: str
+    port: int
+    address: str | None
+    at: Span
+    what: str
+
+
+def host_ports_twice(topology: Topology, diagnostics: Diagnostics) -> None:
+    """One port of the host is one thing: a forward, a screen, or a published port."""
+    seen: dict[tuple[str, int], list[_Listener]] = {}
+    for listener in _listeners(topology):
+        others = seen.setdefault((listener.protocol, listener.port), [])
+        other = next(
+            (one for one in others if None in (one.address, listener.address) or one.address == listener.address), None
+        )
+        if other is not None:
+            diagnostics.error(
+                "host-port-twice",
+                f"the host's port {listener.protocol} {listener.port} is used twice",
+                listener.at,
+                f"again here, for {listener.what}",
+                also=[Label(other.at, f"first here, for {other.what}")],
+                help=["choose another number for one of the two"],
+            )
+        others.append(listener)
+
+
+def _listeners(topology: Topology) -> Iterator[_Listener]:
+    # Published ports come first, for those who look at them from outside find the guest, never the host.
+    for network in topology.lab.networks:
+        for port in {(one.protocol, one.port, one.address): one for one in network.publishes if one.port}.values():
+            yield _Listener(port.protocol or "", port.port or 0, str(port.address), port.at, f"`{port.target}`")
+    for vm in topology.lab.vms:
+        if vm.vnc is not None:
+            yield _Listener("tcp", 5900 + vm.vnc, None, vm.vnc_at or vm.at, f"the screen of `{vm.name}`")
+        for nic in vm.nics:
+            for forward in nic.forwards:
+                at = piece(forward.at, forward.port)
+                yield _Listener(forward.protocol, forward.port, "127.0.0.1", at, f"`{vm.name}`")
+
+
+def guests_without_address(topology: Topology, diagnostics: Diagnostics) -> None:
+    """A guest is to be reached by somebody. Where the LAN comes in, its DHCP server may serve."""
+    for segment in topology.segments:
+        if segment.open or segment.servers:
+            continue
+        for vm, nic in segment.guests:
+            if nic.address is None:
+                diagnostics.warning(
+                    "guest-without-address",
+                    f"`{vm}` gets no address on `{nic.network}`",
+                    nic.at,
+                    "no DHCP, and no `address` here",
+                    help=[f"add `dhcp on` to `{nic.network}`, or an `address` here"],
+                )

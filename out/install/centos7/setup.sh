@@ -1,0 +1,3304 @@
+#!/bin/bash
+# setup.sh of the lab install, for CentOS 7 (and RHEL 7).
+#
+#   bash setup.sh plan      what would change; changes nothing
+#   bash setup.sh up        build the lab, or bring it back to what is written here
+#   bash setup.sh down      take away what this lab made, and nothing else
+#   bash setup.sh help      everything else
+#
+# The commands that run are in the functions kg_section_*, near the end, each with the line of install.dsl that
+# asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
+# kvmgen 0.1.0, profile centos7
+# sha256 of install.dsl: c3edc1bf959df5bbf0507a52ff8ab4bf48c05e9e505c8d2df02a56a5d63c3d02
+# sha256 of the runtime: b785cf68fe744ad8d1b8b4d83d33345c04e3553cdf5908515783a8d54fb8013e
+
+case ${BASH_VERSION:-} in
+  '')
+    echo 'setup.sh: this is a bash script: run it as: bash setup.sh' >&2
+    exit 5
+    ;;
+  [0-3].* | 4.0.*)
+    echo 'setup.sh: needs bash 4.1 or newer' >&2
+    exit 5
+    ;;
+  *) ;;
+esac
+
+set -u
+umask 077
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+readonly KG_SHA256=19c8bde3c3349bb794f87ad6e0bc857e4b49270d26fd856af1c5f37061cb2817
+readonly KG_LAB=install
+readonly KG_VERSION=0.1.0
+readonly KG_PROFILE=centos7
+readonly KG_DSL=install.dsl
+readonly KG_DSL_SHA256=c3edc1bf959df5bbf0507a52ff8ab4bf48c05e9e505c8d2df02a56a5d63c3d02
+readonly KG_RUNTIME_SHA256=b785cf68fe744ad8d1b8b4d83d33345c04e3553cdf5908515783a8d54fb8013e
+readonly KG_RUN=/run/kvmgen/install
+readonly KG_VAR=/var/lib/kvmgen/install
+readonly KG_BATCH=no
+readonly KG_QEMU=/usr/libexec/qemu-kvm
+readonly KG_ACCEL=''
+readonly KG_CONSOLE_LOG=no
+
+# ---- The runtime: the same bytes in every script ----
+
+# Messages for people, and the quoting of words that are shown to them.
+
+KG_LOUDNESS=1 # 0: -q, 1: plain, 2: -v
+KG_LOG=''     # the file that keeps what was said and done; empty while nothing may be written
+
+# kg_log TEXT: a line of the lab's log. Its loss never stops the work.
+kg_log() {
+  [[ -n ${KG_LOG} ]] || return 0
+  printf '%s\n' "$1" 2>/dev/null >>"${KG_LOG}" || :
+}
+
+# kg_say TEXT: on standard output, unless -q.
+kg_say() {
+  kg_log "$1"
+  [[ ${KG_LOUDNESS} -eq 0 ]] || printf '%s\n' "$1" 2>/dev/null || :
+}
+
+# kg_note TEXT: on standard output under -v.
+kg_note() {
+  kg_log "$1"
+  [[ ${KG_LOUDNESS} -lt 2 ]] || printf '%s\n' "$1" 2>/dev/null || :
+}
+
+# kg_warn TEXT [MORE]...: on standard error, further lines indented.
+kg_warn() {
+  local more
+  kg_log "$1"
+  printf 'setup.sh: %s\n' "$1" >&2 2>/dev/null || :
+  shift
+  for more in "$@"; do
+    kg_log "  ${more}"
+    printf '  %s\n' "${more}" >&2 2>/dev/null || :
+  done
+}
+
+# kg_leave CODE: the end, with the lock given back.
+kg_leave() {
+  kg_unlock
+  exit "$1"
+}
+
+# kg_die CODE TEXT [MORE]...: says why and leaves with the exit code.
+kg_die() {
+  local code=$1
+  shift
+  kg_warn "$@"
+  kg_leave "${code}"
+}
+
+# kg_quote WORD...: REPLY is the words as they can be pasted into any shell.
+kg_quote() {
+  local word line=''
+  for word in "$@"; do
+    case ${word} in
+      '' | *[!A-Za-z0-9_./:=@%+,-]*) line+=" '${word//\'/\'\\\'\'}'" ;;
+      *) line+=" ${word}" ;;
+    esac
+  done
+  REPLY=${line# }
+}
+
+# kg_json TEXT: REPLY is the text as a JSON string; the texts of a lab hold no control characters.
+kg_json() {
+  local text=${1//\\/\\\\}
+  REPLY="\"${text//\"/\\\"}\""
+}
+
+# The statements in which the lab part is written. It holds nothing but calls of these, and every pass over the
+# lab calls the whole of it again: `load` keeps what an operation is and should bring about, the other passes
+# act on the operations that KG_CHOSEN names. Commands are thus never stored, split or joined: they stay words.
+
+KG_PASS=load            # load, make, unmake, print, explain, examine, identify
+KG_TAKEN=''             # yes: the pass acts on the operation that is being read
+KG_AT=0                 # its number
+KG_COUNT=0              # the number of operations
+KG_LINE=0               # the DSL line that the following operations come from
+KG_TEXT=''              # and its text
+KG_CHOSEN=()            # number -> yes
+KG_WITHIN=()            # number -> the operation whose undo removes this one too, or 0
+KG_KIND=()              # number -> bridge, tap, address ...
+KG_OBJECT=()            # number -> what people call it
+KG_LINES=()             # number -> DSL line
+KG_TEXTS=()             # number -> DSL text
+KG_FACTS=()             # number -> its probes, a line each: the facts that hold when it is right
+KG_PARTS=()             # number -> how many commands make it; none: a thing that must be there already
+KG_UNDOABLE=()          # number -> yes: it has an undo command
+KG_CONTENT=()           # number -> the content of the file that it writes
+KG_MANUAL=()            # number -> yes: done on demand only, by `vm start`
+KG_ASKED=()             # the probes that are asked one at a time: files, processes, sysctls
+declare -A KG_WANTED=() # "PROBE NAMESPACE" -> yes: what a snapshot has to look at
+declare -A KG_SPACES=() # namespace -> yes
+declare -A KG_PATHS=()  # file -> number of the operation that writes it
+
+# kg_pass NAME: reads the lab from top to bottom.
+kg_pass() {
+  KG_PASS=$1
+  KG_TAKEN=''
+  kg_operations
+  KG_TAKEN=''
+}
+
+# kg_from LINE TEXT: the operations that follow come from this line of the DSL.
+kg_from() {
+  KG_LINE=$1
+  KG_TEXT=$2
+}
+
+# kg_op NUMBER WITHIN KIND OBJECT WHY [on-demand]: an operation begins. One that is on demand is not done by `up`.
+kg_op() {
+  KG_AT=$1
+  case ${KG_PASS} in
+    load)
+      KG_COUNT=$1
+      KG_WITHIN[$1]=$2
+      KG_KIND[$1]=$3
+      KG_OBJECT[$1]=$4
+      KG_LINES[$1]=${KG_LINE}
+      KG_TEXTS[$1]=${KG_TEXT}
+      KG_FACTS[$1]=''
+      [[ $# -eq 5 ]] || KG_MANUAL[$1]=yes
+      ;;
+    explain)
+      KG_TAKEN=${KG_CHOSEN[$1]-}
+      [[ -z ${KG_TAKEN} ]] || kg_explain_op "$5"
+      ;;
+    *)
+      KG_TAKEN=${KG_CHOSEN[$1]-}
+      ;;
+  esac
+}
+
+# kg_do WORD...: a command that makes the object. `kg_do kg_write MODE PATH` writes a file whose content comes on
+# standard input; it is undo and probe as well.
+kg_do() {
+  case ${KG_PASS}${KG_TAKEN} in
+    load)
+      KG_PARTS[KG_AT]=$((${KG_PARTS[KG_AT]-0} + 1))
+      [[ $1 != kg_write ]] || kg_take_content "$3"
+      ;;
+    makeyes) kg_feed "${KG_AT}" "$@" ;;
+    printyes) kg_print "$@" ;;
+    explainyes) kg_explain_command 'do' "$@" ;;
+    examineyes) kg_examine_command "$@" ;;
+    identifyyes) kg_identify 'do' "$@" ;;
+    *) ;;
+  esac
+  if [[ $1 == kg_write ]]; then
+    kg_undo kg_write_back "$3"
+    kg_probe file "$3" "${2#0}"
+  fi
+}
+
+# kg_take_content PATH, content on standard input.
+kg_take_content() {
+  local content=''
+  IFS= read -r -d '' content || :
+  KG_CONTENT[KG_AT]=${content}
+  KG_PATHS[$1]=${KG_AT}
+}
+
+# kg_undo WORD...: a command that takes it back.
+kg_undo() {
+  case ${KG_PASS}${KG_TAKEN} in
+    load) KG_UNDOABLE[KG_AT]=yes ;;
+    unmakeyes) kg_keep "${KG_AT}" "$@" ;;
+    explainyes) kg_explain_command undo "$@" ;;
+    identifyyes) kg_identify undo "$@" ;;
+    *) ;;
+  esac
+}
+
+# kg_probe PROBE WORD...: a fact that holds when the object is right.
+kg_probe() {
+  [[ ${KG_PASS} == load ]] || return 0
+  KG_FACTS[KG_AT]+="$*"$'\n'
+  case $1 in
+    file) ;;
+    process | exists | symlink | bridged) KG_ASKED+=("$*") ;;
+    netns) KG_SPACES[$2]=yes ;;
+    *)
+      KG_WANTED["$1 $2"]=yes
+      [[ $1 != sysctl ]] || KG_ASKED+=("$*")
+      [[ $2 == - ]] || KG_SPACES[$2]=yes
+      ;;
+  esac
+}
+
+# kg_look WORD...: the command that shows the result.
+kg_look() {
+  [[ ${KG_PASS}${KG_TAKEN} != explainyes ]] || kg_explain_command look "$@"
+}
+
+# What the host looks like, as a set of facts in the very words of the probes, so that a probe is one look-up.
+# It only reads: no table is made by looking into it, no module is loaded.
+
+declare -A KG_IS=()     # fact -> yes
+declare -A KG_THERE=()  # "NAMESPACE LINK" -> its ifindex, whoever made it; "netns NAME" -> yes
+declare -A KG_MASTER=() # "NAMESPACE LINK" -> the bridge that it is a port of
+declare -A KG_VALUE=()  # "NAMESPACE KEY" -> value of a sysctl
+KG_OUTSIDE=''           # yes: namespaces that the journal knows are not looked into
+KG_NEWEST=0             # the highest ifindex on the host
+
+# kg_in NAMESPACE WORD...: runs the command there; `-` is the host itself.
+kg_in() {
+  local space=$1
+  shift
+  if [[ ${space} == - ]]; then
+    "$@"
+  else
+    ip netns exec "${space}" "$@"
+  fi
+}
+
+# kg_wanted NAMESPACE PROBE...: whether an operation has one of these probes there.
+kg_wanted() {
+  local space=$1 probe
+  shift
+  for probe in "$@"; do
+    [[ -z ${KG_WANTED["${probe} ${space}"]-} ]] || return 0
+  done
+  return 1
+}
+
+# kg_ask NAMESPACE...: prints what the system's own tools say of each.
+kg_ask() {
+  local space asked name=() keys=() fact
+  for space in "$@"; do
+    name=()
+    [[ ${space} == - ]] || name=(-n "${space}")
+    asked=$'link show\n'
+    if kg_wanted "${space}" address; then asked+=$'addr show\n'; fi
+    if kg_wanted "${space}" route; then asked+=$'route show\n'; fi
+    printf 'in %s\n' "${space}"
+    ip ${name[@]+"${name[@]}"} -o -batch - <<<"${asked}"
+    if kg_wanted "${space}" stp; then ip ${name[@]+"${name[@]}"} -o -d link show type bridge; fi
+    if kg_wanted "${space}" chain rule; then kg_in "${space}" iptables-save; fi
+    if kg_wanted "${space}" qdisc; then kg_in "${space}" tc qdisc show; fi
+    if [[ ${space} != - ]] && kg_wanted "${space}" sysctl; then
+      keys=()
+      for fact in "${KG_ASKED[@]}"; do
+        if [[ ${fact} == "sysctl ${space} "* ]]; then
+          fact=${fact#sysctl * }
+          keys+=("${fact%% *}")
+        fi
+      done
+      kg_in "${space}" sysctl -e "${keys[@]}"
+    fi
+  done 2>/dev/null
+}
+
+# kg_snapshot: fills the tables above.
+kg_snapshot() {
+  local space half=no first=(-) second=() said more=''
+  KG_IS=()
+  KG_THERE=()
+  KG_MASTER=()
+  KG_VALUE=()
+  KG_NEWEST=0
+  kg_trust_journal
+  for space in ${KG_SPACES[@]+"${!KG_SPACES[@]}"}; do
+    [[ -e /run/netns/${space} ]] || continue
+    KG_THERE["netns ${space}"]=yes
+    [[ -z ${KG_OUTSIDE} || -z ${KG_IS["netns ${space}"]-} ]] || continue
+    if [[ ${half} == no ]]; then
+      second+=("${space}") half=yes
+    else
+      first+=("${space}") half=no
+    fi
+  done
+  if [[ ${#second[@]} -gt 1 ]]; then # the kernel answers two askers sooner than one
+    exec 7< <(kg_ask "${second[@]}" || :)
+    said=$(kg_ask "${first[@]}")
+    more=$(cat <&7)
+    exec 7<&-
+  else
+    said=$(kg_ask "${first[@]}" ${second[@]+"${second[@]}"})
+  fi
+  kg_hear "${said}"
+  kg_hear "${more}"
+  kg_check_asked
+  kg_read_files
+}
+
+# kg_trust_journal: a namespace bears its mark only when its own commands have run; the journal knows it by its inode
+# as soon as it is made.
+kg_trust_journal() {
+  local n name of=() paths=() inode path
+  for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
+    [[ ${KG_NOTED[n]} == 2 && ${KG_FACTS[n]-} == 'netns '* ]] || continue
+    name=${KG_FACTS[n]#netns }
+    name=${name%%$'\n'*}
+    [[ -e /run/netns/${name} ]] || continue
+    paths+=("/run/netns/${name}")
+    of+=("${n}")
+  done
+  [[ ${#paths[@]} -gt 0 ]] || return 0
+  n=0
+  while read -r inode path; do
+    [[ ${inode} != "${KG_EXTRA[of[n]]}" ]] || KG_IS["netns ${path##*/}"]=yes
+    n=$((n + 1))
+  done < <(stat -c '%i %n' -- "${paths[@]}" 2>/dev/null || :)
+}
+
+# kg_hear TEXT: turns the answers of `kg_ask` into facts. Names on a live host may be anything (`$(x)` is a
+# legal one): they are only ever compared.
+kg_hear() {
+  local IFS=$'\n' line space='' table='' index rest head link
+  set -f
+  for line in $1; do
+    case ${line} in
+      'in '*) space=${line#in } ;;
+      [0-9]*': '*': <'*)
+        index=${line%%:*}
+        rest=${line#*: }
+        link="${space} ${rest%%[@:]*}"
+        KG_THERE[${link}]=${index}
+        KG_IS["there ${link}"]=yes
+        [[ ${space} != - || ${index} == *[!0-9]* || ${index} -le ${KG_NEWEST} ]] || KG_NEWEST=${index}
+        head=${rest%%\\*}
+        [[ ${head} != *[\<,]UP[,\>]* ]] || KG_IS["up ${link}"]=yes
+        if [[ ${head} == *' mtu '* ]]; then
+          index=${head#* mtu }
+          KG_IS["mtu ${link} ${index%% *}"]=yes
+        fi
+        if [[ ${head} == *' master '* ]]; then
+          index=${head#* master }
+          KG_MASTER[${link}]=${index%% *}
+          KG_IS["port ${link} ${index%% *}"]=yes
+        fi
+        if [[ ${rest} == *'link/ether '* ]]; then
+          index=${rest#*link/ether }
+          KG_IS["mac ${link} ${index%% *}"]=yes
+        fi
+        case ${rest} in
+          *' stp_state 0 '*) KG_IS["stp ${link} off"]=yes ;;
+          *' stp_state '*) KG_IS["stp ${link} on"]=yes ;;
+          *) ;;
+        esac
+        if [[ ${rest} == *"\\    alias kvmgen:${KG_LAB}" ]]; then
+          KG_IS["link ${link}"]=yes
+          [[ ${link} != *' lo' ]] || KG_IS["netns ${space}"]=yes
+        fi
+        ;;
+      [0-9]*': '*' inet '* | [0-9]*': '*' inet6 '*)
+        rest=${line#*: }
+        index=${rest#* inet}
+        index=${index#* }
+        KG_IS["address ${space} ${rest%% *} ${index%% *}"]=yes
+        ;;
+      'qdisc '*)
+        rest=${line#qdisc }
+        link=${rest#* dev }
+        kg_hear_words "qdisc ${space} ${link%% *}" "${rest%% dev *} ${link#* }"
+        ;;
+      '*'*) table=${line#\*} ;;
+      :*)
+        rest=${line#:}
+        KG_IS["chain ${space} ${table} ${rest%% *}"]=yes
+        ;;
+      -A*) KG_IS["rule ${space} ${table} ${line}"]=yes ;;
+      '#'* | COMMIT) ;;
+      *' = '*)
+        KG_VALUE["${space} ${line%% = *}"]=${line#* = }
+        KG_IS["sysctl ${space} ${line%% = *} ${line#* = }"]=yes
+        ;;
+      *) kg_hear_words "route ${space}" "${line}" ;;
+    esac
+  done
+  set +f
+}
+
+# kg_hear_words PROBE TEXT: a fact for the text and for each beginning of it that ends with a whole word.
+kg_hear_words() {
+  local IFS=' ' word fact=$1 skip=''
+  for word in $2; do
+    if [[ ${skip} == yes || ${word} == refcnt ]]; then # `refcnt 2`, of a qdisc, is the kernel's business
+      [[ ${skip} == yes ]] && skip='' || skip=yes
+      continue
+    fi
+    fact+=" ${word}"
+    KG_IS[${fact}]=yes
+  done
+}
+
+# kg_sysctl_path KEY: REPLY is its file. `net.ipv4.conf.vf1/0.forwarding` is sysctl(8)'s way to name vf1.0.
+kg_sysctl_path() {
+  local key=${1//\//:}
+  key=${key//.//}
+  REPLY=/proc/sys/${key//:/.}
+}
+
+# kg_process PIDFILE: REPLY is the id of the live process whose command line has this path in it; else status 1.
+kg_process() {
+  local id word
+  [[ -r $1 ]] && read -r id <"$1" && [[ ${id} != *[!0-9]* && -n ${id} && -r /proc/${id}/cmdline ]] || return 1
+  while IFS= read -r -d '' word; do
+    if [[ ${word} == *"$1"* ]]; then
+      REPLY=${id}
+      return 0
+    fi
+  done 2>/dev/null <"/proc/${id}/cmdline"
+  return 1
+}
+
+# kg_check_asked: the probes that need no other program, on the host.
+kg_check_asked() {
+  local fact rest value
+  for fact in ${KG_ASKED[@]+"${KG_ASKED[@]}"}; do
+    rest=${fact#* }
+    case ${fact} in
+      'process '*) if kg_process "${rest}"; then KG_IS[${fact}]=yes; fi ;;
+      'bridged '*)
+        [[ ${KG_MASTER["- ${rest% *}"]-} != "${rest#* }" || -e ${KG_RUN}/uplink-${rest% *}.moving ]] || KG_IS[${fact}]=yes
+        ;;
+      'exists '*) [[ ! -e ${rest} ]] || KG_IS[${fact}]=yes ;;
+      'symlink '*)
+        value=$(readlink -- "${rest% *}") || continue
+        [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
+        ;;
+      'sysctl - '*)
+        rest=${rest#- }
+        kg_sysctl_path "${rest%% *}"
+        { read -r value <"${REPLY}"; } 2>/dev/null || continue
+        KG_VALUE["- ${rest%% *}"]=${value}
+        KG_IS["sysctl - ${rest%% *} ${value}"]=yes
+        ;;
+      *) ;;
+    esac
+  done
+}
+
+# kg_read_files: a file is right when its content and its mode are.
+kg_read_files() {
+  local path mode content n
+  [[ ${#KG_PATHS[@]} -gt 0 ]] || return 0
+  while read -r mode path; do
+    KG_THERE["file ${path}"]=${mode}
+    content=''
+    IFS= read -r -d '' content 2>/dev/null <"${path}" || :
+    n=${KG_PATHS[${path}]}
+    [[ ${content} != "${KG_CONTENT[n]}" ]] || KG_IS["file ${path} ${mode}"]=yes
+  done < <(stat -c '%a %n' -- "${!KG_PATHS[@]}" 2>/dev/null || :)
+}
+
+# What this host must have for the lab: `doctor` prints all of it, `up` asks before its first change. Nothing is changed
+# by looking; what is read of the guests is read from their own commands.
+
+KG_DOCTOR=''          # yes: every finding is printed, not only what is missing
+KG_LACKS=''           # yes: something that is required is missing
+KG_ACCEL_NOW=''       # what guests are started with; empty until it has been worked out
+KG_IMAGES=()          # the images that guests need,
+KG_IMAGE_FORMAT=()    # their formats where declared,
+KG_IMAGE_USE=()       # rw, or ro,
+KG_IMAGE_LINE=()      # and the DSL lines that ask for them
+KG_SCRIPTS=()         # the scripts that QEMU runs for its taps
+KG_MEMORY=0           # MiB that guests ask for
+declare -A KG_MADE=() # image -> yes: the lab makes it itself
+KG_TAPS=()            # number of a guest's operation -> its taps
+
+# kg_find ok|warn|missing|clash TEXT: a finding.
+kg_find() {
+  local line
+  [[ $1 != missing ]] || KG_LACKS=yes
+  if [[ -n ${KG_DOCTOR} ]]; then
+    printf -v line '%-8s %s' "$1" "$2"
+    kg_say "${line}"
+  elif [[ $1 == missing ]]; then
+    kg_warn "missing: $2"
+  fi
+}
+
+# kg_doctor: prints all findings; leaves with 5 when something is missing, 6 when a name is taken.
+kg_doctor() {
+  local n KG_CHOSEN=()
+  for ((n = 1; n <= KG_COUNT; n++)); do KG_CHOSEN[n]=yes; done
+  KG_DOCTOR=yes
+  kg_judge
+  kg_check_rights
+  kg_check_places
+  kg_needs
+  kg_check_kinds
+  kg_check_guests
+  kg_check_memory
+  kg_check_neighbours
+  kg_check_names
+  [[ -z ${KG_LACKS} ]] || exit 5
+  [[ -z ${REPLY} ]] || exit 6
+}
+
+# kg_requirements: leaves with 5 when something is missing that the operations in KG_CHOSEN need.
+kg_requirements() {
+  KG_DOCTOR=''
+  kg_check_rights
+  kg_check_places
+  kg_needs
+  kg_check_guests
+  [[ -z ${KG_LACKS} ]] || kg_die 5 'nothing was changed' 'setup.sh doctor shows all that this host has and lacks'
+}
+
+# kg_examine: what the commands of the operations in KG_CHOSEN say about images, memory and taps.
+kg_examine() {
+  KG_IMAGES=() KG_IMAGE_FORMAT=() KG_IMAGE_USE=() KG_IMAGE_LINE=() KG_SCRIPTS=() KG_MADE=() KG_TAPS=()
+  KG_MEMORY=0
+  kg_pass examine
+}
+
+# kg_examine_command WORD...: one command of the operation KG_AT.
+kg_examine_command() {
+  case ${KG_KIND[KG_AT]}:$1 in
+    guest:*) kg_examine_guest "$@" ;;
+    *:*qemu-img) kg_examine_overlay "$@" ;;
+    *) ;;
+  esac
+}
+
+kg_examine_guest() {
+  local file format use
+  while [[ $# -gt 1 ]]; do
+    shift
+    case $1 in
+      -m) kg_examine_memory "${2-}" ;;
+      -cdrom | -kernel | -initrd) kg_need_image "${2-}" '' ro ;;
+      -drive)
+        use=rw
+        kg_qemu_option file "${2-}"
+        file=${REPLY}
+        kg_qemu_option format "${2-}"
+        format=${REPLY}
+        [[ ,$2, != *,media=cdrom,* && ,$2, != *,readonly=on,* && ,$2, != *,snapshot=on,* ]] || use=ro
+        [[ -z ${file} ]] || kg_need_image "${file}" "${format}" "${use}"
+        ;;
+      -netdev | -net)
+        if [[ ${2-} == tap,* ]]; then
+          kg_qemu_option ifname "$2"
+          KG_TAPS[KG_AT]+="${KG_TAPS[KG_AT]+ }${REPLY}"
+          kg_qemu_option script "$2"
+          [[ -z ${REPLY} || ${REPLY} == no ]] || KG_SCRIPTS+=("${REPLY}")
+        fi
+        ;;
+      *) ;;
+    esac
+  done
+}
+
+# kg_examine_overlay QEMU-IMG create -f FORMAT -b BASE -F FORMAT IMAGE [SIZE]: IMAGE is made, and BASE has to be there.
+kg_examine_overlay() {
+  local base='' format='' made=''
+  [[ ${2-} == create ]] || return 0
+  shift 2
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      -b) base=${2-} && shift ;;
+      -F) format=${2-} && shift ;;
+      -f) shift ;;
+      -o)
+        kg_qemu_option backing_file "${2-}"
+        base=${REPLY:-${base}}
+        kg_qemu_option backing_fmt "${2-}"
+        format=${REPLY:-${format}}
+        shift
+        ;;
+      -*) ;;
+      *) made=${made:-$1} ;;
+    esac
+    [[ $# -eq 0 ]] || shift
+  done
+  [[ -z ${made} ]] || KG_MADE[${made}]=yes
+  [[ -z ${base} ]] || kg_need_image "${base}" "${format}" ro
+}
+
+# kg_examine_memory SIZE: QEMU's -m, MiB where it has no unit.
+kg_examine_memory() {
+  local size=${1#size=}
+  size=${size%%,*}
+  case ${size} in
+    '' | [!0-9]* | *[!0-9]*[!0-9]*) ;;
+    *[Gg]) KG_MEMORY=$((KG_MEMORY + ${size%?} * 1024)) ;;
+    *[Mm]) KG_MEMORY=$((KG_MEMORY + ${size%?})) ;;
+    *[!0-9]) ;;
+    *) KG_MEMORY=$((KG_MEMORY + size)) ;;
+  esac
+}
+
+# kg_qemu_option NAME TEXT: REPLY is its value in `a=b,c=d`, where a comma inside a value is written twice.
+kg_qemu_option() {
+  local text=,${2//,,/$'\001'}
+  REPLY=''
+  [[ ${text} == *",$1="* ]] || return 0
+  text=${text#*",$1="}
+  text=${text%%,*}
+  REPLY=${text//$'\001'/,}
+}
+
+kg_need_image() {
+  KG_IMAGES+=("$1")
+  KG_IMAGE_FORMAT+=("$2")
+  KG_IMAGE_USE+=("$3")
+  KG_IMAGE_LINE+=("${KG_LINES[KG_AT]}")
+}
+
+kg_check_rights() {
+  local name value rights=0
+  while read -r name value; do
+    [[ ${name} != CapEff: || ${value} == *[!0-9a-f]* ]] || rights=$((16#${value: -8}))
+  done </proc/self/status
+  if [[ ${EUID} -ne 0 ]]; then
+    kg_find missing 'root: the networks of a host are changed by root only'
+  elif [[ $((rights >> 12 & 1)) -eq 0 ]]; then
+    kg_find missing 'the right to change networks (CAP_NET_ADMIN): this container was not given it'
+  elif [[ ${#KG_SPACES[@]} -gt 0 && $((rights >> 21 & 1)) -eq 0 ]]; then
+    kg_find missing 'the right to make network namespaces (CAP_SYS_ADMIN): this container was not given it'
+  else
+    kg_find ok 'root, with the right to change networks'
+  fi
+}
+
+kg_check_places() {
+  local place there
+  for place in "${KG_RUN}" "${KG_VAR}"; do
+    there=${place}
+    while [[ -n ${there} && ! -e ${there} ]]; do there=${there%/*}; done
+    if [[ -d ${there:-/} && -w ${there:-/} ]]; then
+      kg_find ok "${place} can be written"
+    else
+      kg_find missing "a place to write ${place}: ${there:-/} is read-only, or no folder"
+    fi
+  done
+}
+
+# kg_need LINE tool NAME PACKAGE: a program that the lab's commands use, and the package of this target that brings it.
+# kg_need LINE link NAME: a link that the host has already.
+# kg_need LINE image PATH FORMAT: found in the guests' own commands, which also say how it is used.
+kg_need() {
+  case $2 in
+    tool)
+      if type -P "$3" >/dev/null; then
+        kg_find ok "$3"
+      else
+        kg_find missing "$3: install the package $4"
+      fi
+      ;;
+    link)
+      if [[ -n ${KG_THERE["- $3"]-} ]]; then
+        kg_find ok "$3"
+      else
+        kg_find missing "the link $3 (line $1)"
+      fi
+      ;;
+    *) ;;
+  esac
+}
+
+# kg_check_kinds: whether the kernel knows each kind of link that the lab makes. /sys/module does not show what is built
+# in or not loaded yet, so the rest is made once in a network namespace that ends with the command.
+kg_check_kinds() {
+  local kind said kinds=' '
+  for kind in ${KG_KIND[@]+"${KG_KIND[@]}"}; do
+    case ${kind}:${kinds} in
+      *:*" ${kind} "*) ;;
+      bridge:* | veth:* | bond:* | dummy:*) kinds+="${kind} " ;;
+      *) ;;
+    esac
+  done
+  for kind in ${kinds}; do
+    said=''
+    if [[ ! -d /sys/module/${kind} ]]; then
+      said=$(unshare -n ip link add name kg0 type "${kind}" 2>&1 || unshare -n brctl addbr kg0 2>&1) || said=${said:-no}
+    fi
+    case ${said} in
+      '') kg_find ok "the kernel knows ${kind}" ;;
+      *'not permitted'*) kg_find warn "whether the kernel knows ${kind} could not be tried" ;;
+      *) kg_find missing "${kind} in the kernel: modprobe ${kind} says why" ;;
+    esac
+  done
+}
+
+# kg_check_guests: what the guests among the operations in KG_CHOSEN need.
+kg_check_guests() {
+  local n guests=''
+  for n in "${!KG_CHOSEN[@]}"; do
+    [[ ${KG_KIND[n]-} != guest ]] || guests=yes
+  done
+  [[ -n ${guests} ]] || return 0
+  kg_examine
+  [[ ${#KG_TAPS[@]} -eq 0 ]] || kg_check_tun
+  kg_check_scripts
+  for ((n = 0; n < ${#KG_IMAGES[@]}; n++)); do
+    [[ -n ${KG_MADE[${KG_IMAGES[n]}]-} ]] ||
+      kg_check_image "${KG_IMAGES[n]}" "${KG_IMAGE_FORMAT[n]}" "${KG_IMAGE_USE[n]}" "line ${KG_IMAGE_LINE[n]}"
+  done
+  kg_choose_accel
+}
+
+kg_check_tun() {
+  if [[ ! -c /dev/net/tun ]]; then
+    kg_find missing '/dev/net/tun, which gives guests their taps: modprobe tun'
+  elif { : <>/dev/net/tun; } 2>/dev/null; then
+    kg_find ok '/dev/net/tun'
+  else
+    kg_find missing '/dev/net/tun: it is there and cannot be opened'
+  fi
+}
+
+# kg_check_scripts: QEMU runs its tap scripts, which a file system mounted noexec does not allow.
+kg_check_scripts() {
+  local place options script best='' flags=''
+  [[ ${#KG_SCRIPTS[@]} -gt 0 ]] || return 0
+  script=${KG_SCRIPTS[0]}
+  while read -r _ _ _ _ place options _; do
+    place=${place%/}
+    [[ ${script} == "${place}"/* && ${#place} -ge ${#best} ]] || continue
+    best=${place}
+    flags=${options}
+  done </proc/self/mountinfo
+  if [[ ,${flags}, == *,noexec,* ]]; then
+    kg_find missing "the right to run ${script}: ${best:-/} is mounted noexec"
+  else
+    kg_find ok "${script%/*} may hold scripts that run"
+  fi
+}
+
+# kg_check_image PATH FORMAT ro|rw WHERE: FORMAT is empty where the lab declares none.
+kg_check_image() {
+  local magic=''
+  IFS= read -r -d '' -n 4 magic 2>/dev/null <"$1" || :
+  if [[ ! -e $1 ]]; then
+    kg_find missing "$1 ($4): there is no such file"
+  elif [[ ! -f $1 && ! -b $1 ]]; then
+    kg_find missing "$1 ($4): this is no file and no disk"
+  elif [[ ! -r $1 ]]; then
+    kg_find missing "$1 ($4): it cannot be read"
+  elif [[ $3 == rw && ! -w $1 ]]; then
+    kg_find missing "$1 ($4): it cannot be written; \`overlay on\` leaves it as it is"
+  elif [[ $2 == raw && ${magic} == $'QFI\xfb' ]]; then
+    kg_find missing "$1 as a raw disk ($4): it is qcow2; write \`format qcow2\`"
+  elif [[ $2 == qcow2 && ${magic} != $'QFI\xfb' ]]; then
+    kg_find missing "$1 as a qcow2 disk ($4): it is not one; \`qemu-img info\` tells its format"
+  else
+    kg_find ok "$1${2:+, $2}"
+  fi
+}
+
+# kg_choose_accel: KG_ACCEL_NOW is what guests are started with: what KVMGEN_ACCEL says, else the target's own choice,
+# without KVM where it does not work.
+kg_choose_accel() {
+  [[ -z ${KG_ACCEL_NOW} || -n ${KG_DOCTOR} ]] || return 0
+  KG_ACCEL_NOW=${KG_ACCEL}
+  case ${KVMGEN_ACCEL-} in
+    '') ;;
+    kvm | tcg | kvm:tcg)
+      KG_ACCEL_NOW=${KVMGEN_ACCEL}
+      kg_find ok "guests run with ${KVMGEN_ACCEL}, as KVMGEN_ACCEL says"
+      return
+      ;;
+    *) kg_die 2 "KVMGEN_ACCEL is \`${KVMGEN_ACCEL}\`" 'it may be kvm, tcg or kvm:tcg' ;;
+  esac
+  [[ ${KG_ACCEL} == kvm* ]] || return 0
+  if kg_try_kvm; then
+    kg_find ok "KVM: ${REPLY}"
+  elif [[ ${KG_ACCEL} == *tcg ]]; then
+    KG_ACCEL_NOW=tcg
+    kg_find warn "no KVM: ${REPLY}; guests are emulated, which is slower"
+    [[ -n ${KG_DOCTOR} ]] || kg_warn "guests are emulated, which is slower: ${REPLY}"
+  else
+    kg_find missing "KVM: ${REPLY}"
+  fi
+}
+
+# kg_try_kvm: whether KVM is of use here; REPLY is how that is known, or why not. A host that is a virtual machine itself
+# may have a /dev/kvm under which guests hang, so there it has to boot the host's own kernel, as far as its first line.
+kg_try_kvm() {
+  local kernel guest line flags=''
+  REPLY='there is no /dev/kvm'
+  [[ -c /dev/kvm ]] || return 1
+  REPLY='/dev/kvm cannot be opened'
+  { : <>/dev/kvm; } 2>/dev/null || return 1
+  while IFS=: read -r line flags; do
+    [[ ${line} != flags* ]] || break
+  done </proc/cpuinfo
+  read -r kernel </proc/sys/kernel/osrelease
+  kernel=/boot/vmlinuz-${kernel}
+  REPLY='/dev/kvm opens'
+  [[ " ${flags} " == *' hypervisor '* && -r ${kernel} ]] || return 0
+  REPLY='a guest does not boot with it'
+  exec 6< <(kg_boot_linux "${kernel}" || :)
+  read -r -u 6 guest
+  while IFS= read -r -u 6 line; do
+    if [[ ${line} == *'Linux version'* ]]; then
+      REPLY='a guest boots with it'
+      kill "${guest}"
+      break
+    fi
+  done
+  exec 6<&-
+  [[ ${REPLY} == 'a guest boots with it' ]]
+}
+
+# kg_boot_linux KERNEL: prints its own process id, then for 5 seconds at most the console of a guest under KVM.
+kg_boot_linux() {
+  printf '%s\n' "${BASHPID}"
+  exec timeout 5 "${KG_QEMU}" -machine accel=kvm -m 256 -nodefaults -nographic -no-reboot -serial stdio \
+    -kernel "$1" -append 'console=ttyS0 earlyprintk=ttyS0 panic=-1' </dev/null 2>&1
+}
+
+# kg_accelerate WORD...: KG_WORDS is the command of a guest with the accelerator that was chosen. `-cpu host` is KVM's
+# alone: without KVM, QEMU would refuse the guest.
+kg_accelerate() {
+  KG_WORDS=("$1")
+  shift
+  while [[ $# -gt 0 ]]; do
+    case ${KG_ACCEL_NOW:-${KG_ACCEL}}:$1:${2-} in
+      tcg:-enable-kvm:*) ;;
+      tcg:-cpu:host | tcg:-cpu:host,*) shift ;;
+      *:-machine:*"accel=${KG_ACCEL}"*)
+        KG_WORDS+=("$1" "${2/"accel=${KG_ACCEL}"/"accel=${KG_ACCEL_NOW:-${KG_ACCEL}}"}")
+        shift
+        ;;
+      *) KG_WORDS+=("$1") ;;
+    esac
+    shift
+  done
+}
+
+kg_check_memory() {
+  local name value free=0
+  [[ ${KG_MEMORY} -gt 0 ]] || return 0
+  while read -r name value _; do
+    case ${name} in
+      MemAvailable:) free=${value} && break ;;
+      MemFree: | Buffers: | Cached:) free=$((free + value)) ;; # before Linux 3.14
+      *) ;;
+    esac
+  done </proc/meminfo
+  free=$((free / 1024))
+  if [[ ${KG_MEMORY} -le ${free} ]]; then
+    kg_find ok "memory: the guests ask for ${KG_MEMORY} MiB of ${free}"
+  else
+    kg_find warn "memory: the guests ask for ${KG_MEMORY} MiB, and ${free} MiB are free"
+  fi
+}
+
+# kg_check_neighbours: what else on this host has a say in networks.
+kg_check_neighbours() {
+  local value='' process name line table='' names=' '
+  { read -r value </proc/sys/net/bridge/bridge-nf-call-iptables; } 2>/dev/null
+  case ${value} in
+    1) kg_find warn "bridge-nf-call-iptables is 1: bridged frames pass through iptables, so this lab lets its own bridges' through" ;;
+    *) kg_find ok 'bridged frames do not pass through iptables' ;;
+  esac
+  while IFS= read -r line; do
+    case ${line} in
+      '*'*) table=${line} ;;
+      ':FORWARD DROP '*)
+        [[ ${table} != '*filter' ]] ||
+          kg_find warn 'the FORWARD policy is DROP (Docker sets it so): what this lab forwards is accepted by its own rules, before it'
+        ;;
+      *) ;;
+    esac
+  done < <(iptables-save 2>/dev/null || :)
+  for process in /proc/[0-9]*/comm; do
+    { read -r name <"${process}"; } 2>/dev/null || continue
+    names+="${name} "
+  done
+  [[ ${names} != *' firewalld '* ]] ||
+    kg_find warn 'firewalld runs: its reload throws out rules that are not its own; run setup.sh up again after one'
+  [[ ${names} != *' NetworkManager '* ]] ||
+    kg_find warn 'NetworkManager runs: it may take new interfaces for its own; list them as unmanaged-devices'
+}
+
+# kg_check_names: REPLY is yes when something that is not this lab's has a name that the lab needs.
+kg_check_names() {
+  local n taken=''
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    if [[ ${KG_STATE[n]} == foreign ]]; then
+      taken=yes
+      kg_find clash "${KG_KIND[n]} ${KG_OBJECT[n]} (line ${KG_LINES[n]}): something that this lab did not make is in its way"
+    fi
+  done
+  [[ -n ${taken} ]] || kg_find ok 'no name of this lab is taken'
+  REPLY=${taken}
+}
+
+# What stands of an operation: absent, right, differs (ours, but not as it should be) or foreign (not ours, in the
+# way). And which of those a run has to act on.
+
+KG_STATE=() # number -> absent, right, differs, foreign
+KG_FOUND=() # number -> yes: its first fact holds
+KG_ONLY=''  # --only NAME
+
+# kg_judge: a snapshot, and KG_STATE of every operation.
+kg_judge() {
+  local n fact right absent differs foreign
+  kg_snapshot
+  KG_STATE=()
+  KG_FOUND=()
+  local IFS=$'\n'
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    right='' absent='' differs='' foreign=''
+    for fact in ${KG_FACTS[n]}; do
+      if [[ -n ${KG_IS[${fact}]-} ]]; then
+        [[ -n ${right}${absent}${differs}${foreign} ]] || KG_FOUND[n]=yes
+        right=yes
+      else
+        kg_miss "${fact}"
+        case ${REPLY} in
+          differs) differs=yes ;;
+          foreign) foreign=yes ;;
+          *) absent=yes ;;
+        esac
+      fi
+    done
+    case ${right}/${absent}/${differs}/${foreign} in
+      */yes) KG_STATE[n]=foreign ;;
+      yes///) KG_STATE[n]=right ;;
+      /yes//) KG_STATE[n]=absent ;;
+      *) KG_STATE[n]=differs ;;
+    esac
+    if [[ ${KG_FOUND[n]-}:${KG_FACTS[n]} == yes:chain* && ${KG_STATE[n]} == differs ]] && ! kg_ours "${n}"; then
+      KG_STATE[n]=foreign
+    fi
+  done
+}
+
+# kg_miss FACT: REPLY is why a fact of operation n does not hold: absent, differs or foreign.
+kg_miss() {
+  local rest=${1#* }
+  REPLY=absent
+  case $1 in
+    'netns '*) [[ -z ${KG_THERE[$1]-} ]] || REPLY=foreign ;;
+    'link '*) [[ -z ${KG_THERE[${rest}]-} ]] || REPLY=foreign ;;
+    'port '*) [[ -z ${KG_MASTER[${rest% *}]-} ]] || REPLY=foreign ;;
+    'bridged '*)
+      if [[ -e ${KG_RUN}/uplink-${rest% *}.moving ]]; then
+        REPLY=differs
+      elif [[ -n ${KG_MASTER["- ${rest% *}"]-} ]]; then
+        REPLY=foreign
+      fi
+      ;;
+    'symlink '*) [[ ! -e ${rest% *} && ! -L ${rest% *} ]] || REPLY=foreign ;;
+    'up '*) [[ -z ${KG_THERE[${rest}]-} ]] || REPLY=differs ;;
+    'mtu '* | 'mac '* | 'stp '*) [[ -z ${KG_THERE[${rest% *}]-} ]] || REPLY=differs ;;
+    'sysctl '*) [[ -z ${KG_VALUE[${rest% *}]-} ]] || REPLY=differs ;;
+    'file '*)
+      [[ -n ${KG_THERE["file ${rest% *}"]-} ]] || return 0
+      if [[ ${rest} == "${KG_RUN}/"* || ${rest} == "${KG_VAR}/"* || -n ${KG_NOTED[n]-} ]]; then
+        REPLY=differs
+      else
+        REPLY=foreign
+      fi
+      ;;
+    *) ;;
+  esac
+}
+
+# kg_ours NUMBER: whether this lab made what stands of the operation. The journal of this boot says so, or a mark
+# that the object itself bears: the alias of a link, the alias of a namespace's lo, the name of a chain of the
+# lab's own, a pid file or a file in the lab's own folder.
+kg_ours() {
+  local IFS=$'\n' fact
+  [[ -z ${KG_NOTED[$1]-} ]] || return 0
+  for fact in ${KG_FACTS[$1]}; do
+    [[ -n ${KG_IS[${fact}]-} ]] || continue
+    case ${fact} in
+      'bridged '*) [[ -z ${KG_IS["link - ${fact##* }"]-} ]] || return 0 ;;
+      "exists ${KG_VAR}/"* | "symlink "*) return 0 ;;
+      'link '* | 'netns '* | 'process '* | "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) return 0 ;;
+      'rule '*"kvmgen:${KG_LAB}"*) return 0 ;; # the jump to a chain of the lab's own
+      *) ;;
+    esac
+  done
+  return 1
+}
+
+# kg_stands NUMBER: whether the operation's object is there and this lab's. The first fact is the object itself.
+kg_stands() {
+  local path
+  if [[ -n ${KG_FOUND[$1]-} ]] && kg_ours "$1"; then return; fi
+  path=${KG_FACTS[$1]#* }
+  path=${path% *}
+  case ${KG_FACTS[$1]} in
+    "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) [[ -n ${KG_THERE["file ${path}"]-} ]] ;;
+    'bridged '*) [[ -e ${KG_RUN}/uplink-${path} || -e ${KG_RUN}/uplink-${path}.moving ]] ;;
+    *) return 1 ;;
+  esac
+}
+
+# kg_select: KG_CHOSEN becomes the operations that --only names, all without it. A name that none has: exit 2.
+kg_select() {
+  local n
+  KG_CHOSEN=()
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    if [[ -z ${KG_ONLY} || ${n} == "${KG_ONLY}" || " ${KG_OBJECT[n]} ${KG_TEXTS[n]} " == *" ${KG_ONLY} "* ]]; then
+      KG_CHOSEN[n]=yes
+    fi
+  done
+  [[ -z ${KG_ONLY} || ${#KG_CHOSEN[@]} -gt 0 ]] || kg_die 2 "nothing in this lab is called \`${KG_ONLY}\`"
+}
+
+# kg_place NUMBER: REPLY is where the DSL asks for it, as `lab.dsl:7: network br-in isolated`.
+kg_place() {
+  REPLY="${KG_DSL}:${KG_LINES[$1]}: ${KG_TEXTS[$1]}"
+}
+
+# The lab's state on disk: the lock, and the journal of what was begun, done and undone. A line of the journal is
+# three integers, NUMBER PHASE EXTRA, so that nothing on disk is ever executed or evaluated:
+#   phase 1  is about to be made  EXTRA: a sysctl's former value; else the host's highest ifindex
+#   phase 2  is made              EXTRA: a namespace's inode; the number of folders made for a file; else as before
+#   phase 4  is taken back
+# The first line says the format, which script the numbers belong to (its sha256) and in which boot they were written:
+# a journal of another boot proves nothing.
+
+KG_NOTED=()         # number -> phase: what the journal of this boot says
+KG_EXTRA=()         # number -> EXTRA
+KG_LOCK=''          # the lock file once it is held
+KG_FOREIGN_BUILD='' # the sha256 of the build that owns the state, where it is not this one
+
+# kg_integrity: exit 9 unless this file is as it was generated.
+kg_integrity() {
+  local sum
+  [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
+  sum=$(
+    set -o pipefail
+    grep -v '^readonly KG_SHA256=' "$0" | sha256sum
+  ) || kg_die 9 "cannot read $0"
+  sum=${sum%% *}
+  [[ ${sum} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
+    "its sha256 is ${sum}, it was ${KG_SHA256}" 'build it again from the lab file'
+}
+
+# kg_lock: one run at a time for a lab; exit 7 when another has it. The lock is the open file 9, which no child
+# inherits.
+kg_lock() {
+  local folder=${KG_RUN%/*}
+  [[ -z ${KG_LOCK} ]] || return 0
+  if [[ /proc/self/fd/9 -ef ${KG_RUN}.lock ]]; then # held by the newer build that called this one
+    return 0
+  fi
+  mkdir -p "${folder}" || kg_die 1 "cannot make ${folder}"
+  while :; do
+    exec 9>>"${KG_RUN}.lock" || kg_die 1 "cannot write ${KG_RUN}.lock"
+    flock -n 9 || kg_die 7 "another run for the lab ${KG_LAB} is at work" "it holds ${KG_RUN}.lock"
+    [[ /proc/self/fd/9 -ef ${KG_RUN}.lock ]] && break # else its holder removed it while this run opened it
+  done
+  KG_LOCK=${KG_RUN}.lock
+}
+
+# kg_unlock: gives the lock back and leaves no file of it.
+kg_unlock() {
+  [[ -n ${KG_LOCK} ]] || return 0
+  [[ -d ${KG_RUN} ]] || rm -f "${KG_LOCK}"
+  exec 9>&-
+  [[ -d ${KG_RUN} ]] || rmdir "${KG_RUN%/*}" 2>/dev/null || :
+  KG_LOCK=''
+}
+
+# kg_read_journal [BUILD]: KG_NOTED and KG_EXTRA; KG_FOREIGN_BUILD where the numbers are those of another script than
+# BUILD (this one), and are therefore not read. A last line that a crash cut short does not count; any other line that
+# is not three integers: status 1.
+kg_read_journal() {
+  local line boot build format wanted=${1-${KG_SHA256}} pattern='^([1-9][0-9]{0,6}) ([124]) ([0-9]{1,18})$'
+  KG_NOTED=()
+  KG_EXTRA=()
+  KG_FOREIGN_BUILD=''
+  [[ -r ${KG_RUN}/journal ]] || return 0
+  read -r boot </proc/sys/kernel/random/boot_id
+  {
+    read -r format build line || return 1
+    [[ ${format} == 1 && ${build} =~ ^[0-9a-f]{64}$ ]] || return 1
+    [[ ${line} == "${boot}" ]] || return 0
+    if [[ ${build} != "${wanted}" ]]; then
+      KG_FOREIGN_BUILD=${build}
+      return 0
+    fi
+    while IFS= read -r line; do
+      [[ ${line} =~ ${pattern} ]] || return 1
+      if [[ ${BASH_REMATCH[2]} == 4 ]]; then
+        unset "KG_NOTED[${BASH_REMATCH[1]}]" "KG_EXTRA[${BASH_REMATCH[1]}]"
+      else
+        KG_NOTED[BASH_REMATCH[1]]=${BASH_REMATCH[2]}
+        KG_EXTRA[BASH_REMATCH[1]]=${BASH_REMATCH[3]}
+      fi
+    done
+  } <"${KG_RUN}/journal"
+}
+
+# kg_open_journal: makes the folders and files, or exit 1 with nothing left.
+kg_open_journal() {
+  local fresh=''
+  [[ -e ${KG_RUN}/journal ]] || fresh=yes
+  if ! { mkdir -p "${KG_RUN}" "${KG_VAR}" && kg_write_journal "${KG_SHA256}" &&
+    cp -- "$0" "${KG_VAR}/setup.sh.new"; } 2>/dev/null; then
+    [[ -z ${fresh} ]] || kg_forget
+    kg_die 1 "cannot keep the lab's state in ${KG_RUN} and ${KG_VAR}" 'nothing was changed'
+  fi
+  KG_LOG=${KG_RUN}/log
+}
+
+# kg_write_journal BUILD: the journal anew, with what is known to be made, in BUILD's numbers.
+kg_write_journal() {
+  local n text boot
+  read -r boot </proc/sys/kernel/random/boot_id
+  text="1 $1 ${boot}"$'\n'
+  for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
+    text+="${n} ${KG_NOTED[n]} ${KG_EXTRA[n]-0}"$'\n'
+  done
+  printf '%s' "${text}" >"${KG_RUN}/journal.new" && mv -f "${KG_RUN}/journal.new" "${KG_RUN}/journal"
+}
+
+# kg_journal PHASE NUMBER...: one write for all. Status 1 when it cannot be written.
+kg_journal() {
+  local phase=$1 n text='' fact value
+  shift
+  for n in "$@"; do
+    case ${phase} in
+      1)
+        KG_NOTED[n]=1
+        KG_EXTRA[n]=${KG_NEWEST}
+        if [[ ${KG_FACTS[n]} == 'sysctl - '* ]]; then
+          fact=${KG_FACTS[n]#sysctl }
+          value=${KG_VALUE[${fact% *}]-}
+          [[ -z ${value} || ${value} == *[!0-9]* ]] || KG_EXTRA[n]=${value}
+        fi
+        ;;
+      2) KG_NOTED[n]=2 ;;
+      *) ;;
+    esac
+    text+="${n} ${phase} ${KG_EXTRA[n]-0}"$'\n'
+    [[ ${phase} != 4 ]] || unset "KG_NOTED[${n}]" "KG_EXTRA[${n}]"
+  done
+  printf '%s' "${text}" >>"${KG_RUN}/journal"
+}
+
+# kg_forget: removes the lab's own folders, save what is not its own in them (disks, a user's files).
+kg_forget() {
+  KG_LOG=''
+  rm -rf -- "${KG_RUN:?}"
+  rm -f -- "${KG_VAR:?}/setup.sh" "${KG_VAR:?}/setup.sh.new"
+  rmdir -- "${KG_VAR}" "${KG_VAR%/*}" 2>/dev/null || :
+}
+
+# Runs the commands of operations. A process for each is what makes a lab slow, so commands of `ip` and iptables
+# are collected into batches, one for the host and one for each namespace and table, until a command comes that no
+# batch takes. Then, and at the end, they run, the host's first: what happens inside a namespace is not seen outside
+# it, so it can wait, save for commands that move or remove a link, which run in their turn.
+
+KG_SLOW=''                  # yes: --slow, a process for each command
+KG_BACKWARD=''              # yes while taking back: then a failing command does not stop the others
+KG_KEY=''                   # what kg_encode found: "ip NAMESPACE" or "iptables NAMESPACE TABLE"
+KG_ENCODED=''               # and the command's line in that batch
+KG_KEYS=()                  # the open batches in the order in which they run
+declare -A KG_LINES_OF=()   # open batch -> its lines
+declare -A KG_NUMBERS_OF=() # open batch -> the number of each line's operation
+KG_FED=()                   # number -> how many commands of it there were so far
+KG_RAN=()                   # number -> how many of them ran
+KG_STANDS=()                # number -> yes: its object was there before this run, only not as it should be
+KG_BEGUN=()                 # number -> yes: the journal has it as begun by this run
+KG_OPEN=()                  # the operations that are begun and not yet made
+KG_GUESTS=()                # "PROCESS NUMBER" of each guest that is starting
+KG_STOPPING=()              # the pid files of processes that are to be stopped together
+KG_GONE=()                  # the guests among them
+KG_FAILED=''                # the operation that failed
+KG_FAILURE=()               # its command, and what the tool said
+KG_SAID=''                  # what the last command said
+KG_SIGNAL=0                 # the signal that asks this run to end
+
+# kg_going: whether there is reason to go on.
+kg_going() {
+  [[ -n ${KG_BACKWARD} || (-z ${KG_FAILED} && ${KG_SIGNAL} -eq 0) ]]
+}
+
+# kg_encode WORD...: KG_KEY and KG_ENCODED, or status 1 for a command that no batch takes.
+kg_encode() {
+  local IFS=$'\n' space=- table=filter
+  if [[ $1 == ip && $2 == netns && $3 == exec ]]; then
+    space=$4
+    shift 4
+  fi
+  case $1 in
+    ip)
+      shift
+      [[ $1 != -* && ($1 != netns || ${KG_BATCH} == yes) ]] || return 1
+      KG_KEY="ip ${space}"
+      ;;
+    iptables)
+      shift
+      if [[ $1 == -t ]]; then
+        table=$2
+        shift 2
+      fi
+      KG_KEY="iptables ${space} ${table}"
+      ;;
+    *) return 1 ;;
+  esac
+  KG_ENCODED="$*"
+  case ${KG_ENCODED} in
+    *[!A-Za-z0-9_./:=@%+,!$'\n'-]* | *$'\n\n'* | *$'\n') return 1 ;;
+    *) KG_ENCODED=${KG_ENCODED//$'\n'/ } ;;
+  esac
+}
+
+# kg_feed NUMBER WORD...: the next command of the operation.
+kg_feed() {
+  local n=$1
+  shift
+  kg_going || return 0
+  KG_FED[n]=$((${KG_FED[n]-0} + 1))
+  if [[ -n ${KG_STANDS[n]-} && ${KG_FED[n]} -eq 1 && ${KG_PARTS[n]} -gt 1 && -z ${KG_BACKWARD} ]]; then
+    KG_RAN[n]=1 # the creation of what is there already
+  elif [[ -n ${KG_SLOW} ]] || ! kg_encode "$@"; then
+    kg_flush
+    kg_execute "${n}" "$@"
+  else
+    [[ ${#KG_GUESTS[@]}${#KG_STOPPING[@]} == 00 ]] || kg_wait_for_others
+    case ${KG_KEY}:${KG_ENCODED} in
+      'ip -:'*) kg_collect "${n}" ;;
+      'ip '*:*' netns '* | 'ip '*:'link del'*)
+        kg_flush
+        kg_collect "${n}"
+        kg_flush
+        ;;
+      *) kg_collect "${n}" ;;
+    esac
+  fi
+}
+
+# kg_collect NUMBER: puts the line into its batch.
+kg_collect() {
+  if [[ -z ${KG_LINES_OF[${KG_KEY}]-} ]]; then
+    if [[ ${KG_KEY} == 'ip -' ]]; then
+      KG_KEYS=("${KG_KEY}" ${KG_KEYS[@]+"${KG_KEYS[@]}"})
+    else
+      KG_KEYS+=("${KG_KEY}")
+    fi
+  fi
+  KG_LINES_OF[${KG_KEY}]+="${KG_ENCODED}"$'\n'
+  KG_NUMBERS_OF[${KG_KEY}]+="$1 "
+}
+
+# kg_flush: runs the open batches.
+kg_flush() {
+  local key spaces=()
+  [[ ${#KG_KEYS[@]} -gt 0 ]] || return 0
+  if kg_going && kg_begin "${KG_KEYS[@]}"; then
+    for key in "${KG_KEYS[@]}"; do
+      kg_going || break
+      case ${key} in
+        'ip -' | iptables*) kg_run_batch "${key}" ;;
+        *) spaces+=("${key#ip }") ;;
+      esac
+    done
+    [[ ${#spaces[@]} -eq 0 ]] || ! kg_going || kg_run_spaces "${spaces[@]}"
+  fi
+  KG_KEYS=()
+  KG_LINES_OF=()
+  KG_NUMBERS_OF=()
+  kg_made
+}
+
+# kg_begin BATCH|NUMBER...: the journal has what is about to be made before it is.
+kg_begin() {
+  local key n begun=()
+  [[ -z ${KG_BACKWARD} ]] || return 0
+  for key in "$@"; do
+    for n in ${KG_NUMBERS_OF[${key}]-${key}}; do
+      [[ -n ${KG_BEGUN[n]-} ]] || begun+=("${n}")
+      KG_BEGUN[n]=yes
+    done
+  done
+  [[ ${#begun[@]} -gt 0 ]] || return 0
+  if ! kg_journal 1 "${begun[@]}"; then
+    kg_fail "${begun[0]}" "the journal ${KG_RUN}/journal cannot be written"
+    return 1
+  fi
+  KG_OPEN+=("${begun[@]}")
+}
+
+# kg_made: writes into the journal which operations are made: all their commands ran. The last one may have
+# commands that are not read yet, so it is made when a later one is read, or at the end.
+kg_made() {
+  local n open=() made=()
+  [[ -z ${KG_BACKWARD} ]] || return 0
+  for n in ${KG_OPEN[@]+"${KG_OPEN[@]}"}; do
+    if [[ ${KG_RAN[n]-0} -eq ${KG_FED[n]} && ${n} -ne ${KG_AT} ]]; then
+      made+=("${n}")
+      [[ ${KG_LOUDNESS} -lt 2 ]] || kg_note "+ ${KG_KIND[n]} ${KG_OBJECT[n]}"
+    else
+      open+=("${n}")
+    fi
+  done
+  KG_OPEN=(${open[@]+"${open[@]}"})
+  kg_note_inodes ${made[@]+"${made[@]}"}
+  [[ ${#made[@]} -eq 0 ]] || kg_journal 2 "${made[@]}" ||
+    kg_fail "${made[0]}" "the journal ${KG_RUN}/journal cannot be written"
+}
+
+# kg_note_inodes NUMBER...: for the journal, which namespaces these are.
+kg_note_inodes() {
+  local n of=() k=0 paths=() inode
+  for n in "$@"; do
+    [[ ${KG_FACTS[n]} == 'netns '* ]] || continue
+    inode=/run/netns/${KG_FACTS[n]#netns }
+    paths+=("${inode%%$'\n'*}")
+    of+=("${n}")
+  done
+  [[ ${#paths[@]} -gt 0 ]] || return 0
+  while read -r inode; do
+    KG_EXTRA[of[k]]=${inode}
+    k=$((k + 1))
+  done < <(stat -c %i -- "${paths[@]}" 2>/dev/null || :)
+}
+
+# kg_finish: runs what is still open.
+kg_finish() {
+  kg_flush
+  KG_AT=0
+  kg_wait_for_others
+  kg_made
+}
+
+# kg_fail NUMBER COMMAND SAID: the first failure ends the run, and is the one that is told.
+kg_fail() {
+  if [[ -n ${KG_BACKWARD} ]]; then
+    kg_note "cannot take back ${KG_KIND[$1]} ${KG_OBJECT[$1]}: $2: $3"
+  elif [[ -z ${KG_FAILED} ]]; then
+    KG_FAILED=$1
+    KG_FAILURE=("$2" "$3")
+  fi
+}
+
+# kg_plain BATCH LINE: REPLY is the command that the line of the batch stands for.
+kg_plain() {
+  local space=${1#* }
+  REPLY="ip $2"
+  [[ $1 != iptables* ]] || REPLY="iptables -t ${space#* } $2"
+  space=${space% *}
+  [[ ${space} == - ]] || REPLY="ip netns exec ${space} ${REPLY}"
+}
+
+# kg_run_batch KEY: one process for all its lines. It is short and does not see HUP, INT and TERM, so it is always
+# known which of its lines ran. A table of rules is all or nothing: where it is refused, its lines are run one at a
+# time, which finds the line, and takes back what can be taken back.
+kg_run_batch() {
+  local line left=${KG_NUMBERS_OF[$1]} n said
+  if [[ -n ${KG_BACKWARD} && $1 == 'ip '* ]]; then
+    kg_run_lines "$1" "${KG_LINES_OF[$1]}" -force || kg_note "${REPLY}"
+  elif kg_run_lines "$1" "${KG_LINES_OF[$1]}"; then
+    kg_count "$1" ''
+  elif [[ $1 == 'ip '* ]]; then
+    kg_count "$1" "${REPLY}" -
+  else
+    while IFS= read -r line; do
+      n=${left%% *}
+      left=${left#* }
+      if kg_run_lines "$1" "${line}"$'\n'; then
+        KG_RAN[n]=$((${KG_RAN[n]-0} + 1))
+      else
+        said=${REPLY}
+        kg_plain "$1" "${line}"
+        kg_fail "${n}" "${REPLY}" "${said}"
+        kg_going || break
+      fi
+    done < <(printf '%s' "${KG_LINES_OF[$1]}")
+  fi
+}
+
+# kg_count BATCH SAID [FILE]: which lines of an `ip` batch ran: all, or those before the one that SAID names, as
+# `Command failed FILE:3`. Where it names none, `ip` could not so much as begin.
+kg_count() {
+  local failed=0 row=0 line n said
+  if [[ -n $2 ]]; then
+    failed=1
+    if [[ $2 == *"Command failed $3:"* ]]; then
+      failed=${2##*"Command failed $3:"}
+      failed=${failed%%[!0-9]*}
+    fi
+  fi
+  for n in ${KG_NUMBERS_OF[$1]}; do
+    row=$((row + 1))
+    [[ ${row} -ne ${failed} ]] || break
+    KG_RAN[n]=$((${KG_RAN[n]-0} + 1))
+  done
+  [[ ${failed} -gt 0 ]] || return 0
+  row=0
+  while IFS= read -r line; do
+    row=$((row + 1))
+    [[ ${row} -lt ${failed} ]] || break
+  done < <(printf '%s' "${KG_LINES_OF[$1]}")
+  said=${2%%$'\n'"Command failed"*}
+  kg_plain "$1" "${line}"
+  kg_fail "${n}" "${REPLY}" "${said}"
+}
+
+# kg_run_spaces NAMESPACE...: the `ip` batches of namespaces, which do not see each other: xargs, which is small, starts
+# them sooner than this shell could, two at a time.
+kg_run_spaces() {
+  local space files=() status=0
+  if [[ $# -gt 3 && -z ${KG_BACKWARD} ]]; then
+    for space in "$@"; do
+      files+=("${KG_RUN}/batch.${space}")
+      kg_log "ip -n ${space} -batch -"$'\n'"${KG_LINES_OF["ip ${space}"]%$'\n'}"
+      { printf '%s' "${KG_LINES_OF["ip ${space}"]}" >"${KG_RUN}/batch.${space}"; } 2>/dev/null || status=1
+    done
+    if [[ ${status} -eq 0 ]]; then
+      REPLY=$(
+        trap '' HUP INT TERM
+        exec 9>&-
+        printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' ip -n '{}' -batch "${KG_RUN}/batch.{}" 2>&1
+      ) || kg_log "${REPLY}"
+      for space in "$@"; do
+        case ${REPLY} in
+          *"Command failed ${KG_RUN}/batch.${space}:"* | *"\"${space}\""*)
+            kg_count "ip ${space}" "${REPLY}" "${KG_RUN}/batch.${space}"
+            ;;
+          *) kg_count "ip ${space}" '' ;;
+        esac
+      done
+    fi
+    rm -f "${files[@]}"
+    [[ ${status} -ne 0 ]] || return 0
+  fi
+  for space in "$@"; do
+    kg_going || break
+    kg_run_batch "ip ${space}"
+  done
+}
+
+# kg_run_lines BATCH LINES [-force]: gives the lines to the batch's tool; REPLY is what it says, status 1 when it
+# is not content.
+kg_run_lines() {
+  local space=${1#* } text=$2 tool=() status=0
+  case $1 in
+    'ip -') tool=(ip ${3+"$3"} -batch -) ;;
+    'ip '*) tool=(ip -n "${space}" ${3+"$3"} -batch -) ;;
+    *)
+      text="*${space#* }"$'\n'"$2"$'COMMIT\n'
+      tool=(iptables-restore --noflush)
+      [[ ${space} == '- '* ]] || tool=(ip netns exec "${space% *}" "${tool[@]}")
+      ;;
+  esac
+  kg_log "${tool[*]}"$'\n'"${text%$'\n'}"
+  if { printf '%s' "${text}" >"${KG_RUN}/batch"; } 2>/dev/null; then
+    REPLY=$(
+      trap '' HUP INT TERM
+      exec "${tool[@]}" 2>&1 <"${KG_RUN}/batch" 9>&-
+    ) || status=1
+  else # a full disk stops no undo
+    REPLY=$(
+      trap '' HUP INT TERM
+      exec 9>&-
+      printf '%s' "${text}" 2>/dev/null | "${tool[@]}" 2>&1
+    ) || status=1
+  fi
+  [[ -z ${REPLY} ]] || kg_log "${REPLY}"
+  return "${status}"
+}
+
+# kg_execute NUMBER WORD...: a command of its own.
+kg_execute() {
+  local n=$1 status=0 plain
+  shift
+  kg_going || return 0
+  [[ ${KG_KIND[n]}:$1 != guest:kg_stop ]] || KG_GONE+=("${KG_OBJECT[n]}")
+  if [[ $1 == kg_stop ]]; then
+    KG_STOPPING+=("$2")
+    return 0
+  fi
+  [[ ${#KG_STOPPING[@]} -eq 0 || $1 == kg_write_back ]] || kg_wait_for_others
+  kg_begin "${n}" || return 0
+  if [[ ${KG_KIND[n]} == guest && -z ${KG_BACKWARD} ]]; then
+    kg_start_guest "${n}" "$@"
+    return 0
+  fi
+  [[ ${#KG_GUESTS[@]} -eq 0 ]] || kg_wait_for_others
+  kg_going || return 0
+  kg_quote "$@"
+  plain=${REPLY}
+  kg_log "${plain}"
+  KG_SAID=''
+  if [[ $1 == kg_* ]]; then
+    kg_verb "$@" || status=$?
+  else
+    "$@" </dev/null >"${KG_RUN}/said" 2>&1 9>&- &
+    kg_await "$!" "${KG_RUN}/said" || status=$?
+  fi
+  if [[ ${status} -eq 0 || ${status} -gt 128 ]]; then # a command that was killed may have done its work
+    KG_RAN[n]=$((${KG_RAN[n]-0} + 1))
+  fi
+  [[ ${status} -eq 0 || ${KG_SIGNAL} -ne 0 ]] || kg_fail "${n}" "${plain}" "${KG_SAID}"
+  kg_made
+}
+
+# kg_verb VERB WORD...: what lab parts use where no command of the system's own would do.
+kg_verb() {
+  local verb=$1
+  shift
+  case ${verb} in
+    kg_write) kg_write "$@" ;;
+    kg_write_back) kg_write_back "$@" ;;
+    kg_sysctl) kg_sysctl "$@" ;;
+    kg_sysctl_back) kg_sysctl_back "$@" ;;
+    kg_uplink) kg_uplink "$@" ;;
+    kg_uplink_back) kg_uplink_back "$@" ;;
+    *)
+      KG_SAID="there is no verb ${verb}"
+      return 1
+      ;;
+  esac
+}
+
+# kg_await PROCESS FILE: its status, and KG_SAID from the file it wrote. A command runs in the background and is
+# waited for, since a signal is not heard while bash waits for one in the foreground; then the command ends too.
+kg_await() {
+  local status
+  while :; do
+    wait "$1"
+    status=$?
+    kill -0 "$1" 2>/dev/null || break
+    kill -TERM "$1" 2>/dev/null || :
+  done
+  KG_SAID=''
+  IFS= read -r -d '' KG_SAID 2>/dev/null <"$2" || :
+  KG_SAID=${KG_SAID%$'\n'}
+  [[ -z ${KG_SAID} ]] || kg_log "${KG_SAID}"
+  rm -f "$2"
+  return "${status}"
+}
+
+# kg_start_guest NUMBER WORD...: guests start side by side; kg_wait_for_others waits for them.
+kg_start_guest() {
+  local n=$1 name=${KG_OBJECT[$1]}
+  shift
+  KG_RAN[n]=1 # also where it fails: what it leaves is cleaned up
+  if ! kg_guest_prepare "${name}"; then
+    kg_fail "${n}" "mkfifo ${KG_RUN}/vm/${name}.qmp.in" 'it cannot be made'
+    return
+  fi
+  kg_accelerate "$@"
+  kg_quote "${KG_WORDS[@]}"
+  kg_log "${REPLY}"
+  "${KG_WORDS[@]}" </dev/null >"${KG_RUN}/said.${n}" 2>&1 9>&- &
+  KG_GUESTS+=("$! ${n}")
+}
+
+# kg_wait_for_others: until the guests that are starting have started, and the processes that are to end have ended.
+kg_wait_for_others() {
+  local guest n name
+  for guest in ${KG_GUESTS[@]+"${KG_GUESTS[@]}"}; do
+    n=${guest#* }
+    kg_await "${guest% *}" "${KG_RUN}/said.${n}" || [[ ${KG_SIGNAL} -ne 0 ]] ||
+      kg_fail "${n}" "the start of the guest ${KG_OBJECT[n]}" "${KG_SAID}"
+  done
+  KG_GUESTS=()
+  [[ ${#KG_STOPPING[@]} -eq 0 ]] || kg_stop "${KG_STOPPING[@]}"
+  KG_STOPPING=()
+  for name in ${KG_GONE[@]+"${KG_GONE[@]}"}; do kg_guest_clean "${name}"; done
+  KG_GONE=()
+}
+
+# kg_run_one NUMBER: the one operation, for `vm start`. Exit 1 when it fails; what it left is taken back.
+kg_run_one() {
+  kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
+  kg_judge
+  KG_CHOSEN=()
+  KG_CHOSEN[$1]=yes
+  kg_requirements
+  kg_make
+}
+
+# The verbs that lab parts use as commands where one of the system's own would not do: files, sysctls, and the end
+# of processes. Each is one operation's; `KG_AT` is its number, KG_SAID what to tell when it fails.
+
+# kg_write MODE PATH: the content that came with the operation, whole or not at all.
+kg_write() {
+  local folder=${2%/*} depth=0
+  while [[ ! -d ${folder:-/} ]]; do
+    depth=$((depth + 1))
+    folder=${folder%/*}
+  done
+  KG_EXTRA[KG_AT]=${depth}
+  KG_SAID="cannot write $2"
+  mkdir -p "${2%/*}" && printf '%s' "${KG_CONTENT[KG_AT]}" 2>/dev/null >"$2.kvmgen" && chmod "$1" "$2.kvmgen" &&
+    mv -f "$2.kvmgen" "$2" && return
+  rm -f "$2.kvmgen"
+  return 1
+}
+
+# kg_write_back PATH: and the folders that were made for it, where they are empty.
+kg_write_back() {
+  local folder=${1%/*} depth=${KG_EXTRA[KG_AT]-0}
+  KG_SAID="cannot remove $1"
+  rm -f "$1" "$1.kvmgen" || return 1
+  while [[ ${depth} -gt 0 ]] && rmdir "${folder}" 2>/dev/null; do
+    folder=${folder%/*}
+    depth=$((depth - 1))
+  done
+}
+
+# kg_sysctl KEY VALUE: sets it. The journal has the former value.
+kg_sysctl() {
+  kg_sysctl_path "$1"
+  KG_SAID="cannot set $1 to $2"
+  { printf '%s\n' "$2" >"${REPLY}"; } 2>/dev/null
+}
+
+# kg_sysctl_back KEY: the former value, which the journal has. It is called only where the value is still the lab's.
+kg_sysctl_back() {
+  KG_SAID="the former value of $1 is not known"
+  [[ -n ${KG_EXTRA[KG_AT]-} ]] && kg_sysctl "$1" "${KG_EXTRA[KG_AT]}"
+}
+
+# kg_stop PIDFILE...: asks all these processes to end, waits up to 5 seconds, and ends those that have not.
+kg_stop() {
+  local file tick left
+  for file in "$@"; do
+    if kg_process "${file}"; then kill -TERM "${REPLY}" 2>/dev/null || :; fi
+  done
+  for ((tick = 0; tick < 110; tick++)); do
+    left=''
+    for file in "$@"; do
+      if kg_process "${file}"; then
+        left=yes
+        [[ ${tick} -ne 100 ]] || kill -KILL "${REPLY}" 2>/dev/null || :
+      fi
+    done
+    [[ -n ${left} ]] || break
+    sleep 0.05
+  done
+  rm -f "$@"
+  [[ -z ${left} ]]
+}
+
+# The host's own NIC as a port of a bridge. Its addresses and routes move to the bridge, and back, in one `ip -batch`
+# in which each address is on the host at every moment and each route is replaced, never missing. What they were is
+# kept in ${KG_RUN}/uplink-NAME (with .moving while the move is not done), a line each, read by a fixed grammar only.
+
+KG_MOVED=()   # "address FAMILY WORDS" and "route FAMILY WORDS", in the words of `ip`, without the link
+KG_BATCHES=() # family -> lines for `ip -FAMILY -batch`
+KG_LEASED=''  # yes: an address has a limited life, so a DHCP client looks after it
+
+# kg_uplink UPLINK BRIDGE: the move. When it fails, what was moved is moved back.
+kg_uplink() {
+  local file=${KG_RUN}/uplink-$1 said
+  [[ ! -e ${file} && ! -e ${file}.moving ]] || kg_uplink_back "$1" "$2" || return 1
+  kg_uplink_lines "$1" "$2" || return 1
+  KG_SAID="cannot write ${file}"
+  { printf '%s\n' ${KG_MOVED[@]+"${KG_MOVED[@]}"} >"${file}.moving"; } 2>/dev/null || return 1
+  [[ -z ${KG_LEASED} ]] || kg_say "note: $1 has its address from DHCP. It moves to $2 with what is left of its lease."
+  if kg_move; then
+    mv -f "${file}.moving" "${file}"
+    return
+  fi
+  said=${KG_SAID}
+  kg_uplink_back "$1" "$2" || :
+  KG_SAID=${said}
+  return 1
+}
+
+# kg_uplink_back UPLINK BRIDGE: gives all of it back, from any half-way state.
+kg_uplink_back() {
+  kg_uplink_back_lines "$1" "$2" || return 1
+  kg_move -force || kg_note "${KG_SAID}"
+  rm -f "${KG_RUN}/uplink-$1" "${KG_RUN}/uplink-$1.moving"
+}
+
+# kg_uplink_back_lines UPLINK BRIDGE: KG_BATCHES is the move back, of what the state file says; without one, of all
+# that the bridge has.
+kg_uplink_back_lines() {
+  local file=${KG_RUN}/uplink-$1
+  [[ ! -e ${file}.moving ]] || file+=.moving
+  if [[ -e ${file} ]]; then
+    kg_read_moved "${file}" || return 1
+    kg_refresh_leases "$2"
+  else
+    kg_capture "$2" || return 1
+  fi
+  KG_BATCHES=()
+  kg_lines 'addr add' "$1"
+  KG_BATCHES[4]+="link set dev $1 nomaster"$'\n'
+  kg_lines 'route replace' "$1"
+  kg_lines 'addr del' "$2"
+}
+
+# kg_uplink_lines UPLINK BRIDGE: KG_BATCHES is the move, worked out from the live host.
+kg_uplink_lines() {
+  local mac
+  kg_capture "$1" || return 1
+  KG_SAID="there is no link $1"
+  mac=$(ip -o link show dev "$1" 2>/dev/null) || return 1
+  mac=${mac#*link/ether }
+  KG_BATCHES=()
+  # With its port's MAC the bridge keeps the host's address at the LAN's DHCP server and in its neighbours' tables.
+  [[ ${KG_FACTS[*]} == *"mac - $2 "* ]] || KG_BATCHES[4]="link set dev $2 address ${mac%% *}"$'\n'
+  KG_BATCHES[4]+="link set dev $2 up"$'\n'
+  kg_lines 'addr add' "$2"
+  KG_BATCHES[4]+="link set dev $1 master $2"$'\n'
+  kg_lines 'route replace' "$2"
+  kg_lines 'addr del' "$1"
+}
+
+# kg_lines VERB LINK: adds a line to KG_BATCHES for each address or route in KG_MOVED. Routes to the link itself come
+# before those through a gateway, and a primary address goes after its secondary ones, which would go with it.
+kg_lines() {
+  local entry family head late=()
+  for entry in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
+    family=${entry#* }
+    family=${family%% *}
+    head=${entry#* * }
+    case $1:${entry} in
+      'addr add:address '*)
+        head=${head/ label @/ label "$2"}
+        [[ ${family} == 4 ]] || head+=' nodad'
+        KG_BATCHES[family]+="addr add ${head} dev $2"$'\n'
+        ;;
+      'addr del:address '*)
+        if [[ ${head} == *' peer '* ]]; then
+          late=("${family} addr del ${head%% *} peer $(kg_word_after peer "${head}") dev $2" ${late[@]+"${late[@]}"})
+        else
+          late=("${family} addr del ${head%% *} dev $2" ${late[@]+"${late[@]}"})
+        fi
+        ;;
+      'route replace:route '*' via '*) late+=("${family} route replace ${head} dev $2") ;;
+      'route replace:route '*) KG_BATCHES[family]+="route replace ${head} dev $2"$'\n' ;;
+      *) ;;
+    esac
+  done
+  for entry in ${late[@]+"${late[@]}"}; do
+    family=${entry%% *}
+    KG_BATCHES[family]+="${entry#* }"$'\n'
+  done
+}
+
+# kg_word_after WORD TEXT: prints the word that follows.
+kg_word_after() {
+  local rest=${2#*" $1 "}
+  printf '%s' "${rest%% *}"
+}
+
+# kg_move [-force]: runs KG_BATCHES.
+kg_move() {
+  local family status=0
+  for family in "${!KG_BATCHES[@]}"; do
+    kg_log "ip -${family} -batch -"$'\n'"${KG_BATCHES[family]}"
+    KG_SAID=$(
+      trap '' HUP INT TERM
+      exec 9>&-
+      printf '%s' "${KG_BATCHES[family]}" 2>/dev/null | ip "-${family}" ${1+"$1"} -batch - 2>&1
+    ) || status=1
+    [[ ${status} -eq 0 || -n ${1-} ]] || return 1
+  done
+  return "${status}"
+}
+
+# kg_capture LINK: KG_MOVED is what LINK has: its global addresses, and the routes that leave by it in the main table.
+# Status 1 for what cannot be moved whole, with the reason in KG_SAID.
+kg_capture() {
+  local line family said
+  KG_MOVED=()
+  KG_LEASED=''
+  for family in 4 6; do
+    said=$(ip "-${family}" -o addr show dev "$1" scope global 2>/dev/null)
+    while IFS= read -r line; do
+      [[ -z ${line} ]] || kg_capture_address "$1" "${family}" "${line}" || return 1
+    done < <(printf '%s\n' "${said}")
+    said=$(ip "-${family}" -o route show table main 2>/dev/null)
+    while IFS= read -r line; do
+      [[ " ${line} " != *" dev $1 "* ]] || kg_capture_route "$1" "${family}" "${line}" || return 1
+    done < <(printf '%s\n' "${said}")
+  done
+}
+
+# kg_capture_address LINK FAMILY LINE, such as
+# `2: ens33    inet 10.0.0.2/24 brd 10.0.0.255 scope global dynamic ens33\ valid_lft 9sec preferred_lft 9sec`
+kg_capture_address() {
+  local rest=${3#* inet} word words='' option=''
+  rest=${rest#6}
+  rest=${rest//\\/ }
+  for word in ${rest}; do
+    if [[ -n ${option} ]]; then
+      [[ ${option} != *_lft || ${word} == forever ]] || KG_LEASED=yes
+      [[ ${option} == proto ]] || words+=" ${option} ${word%sec}"
+      option=''
+    elif [[ -z ${words} ]]; then
+      words=" ${word}"
+    else
+      case ${word} in
+        peer | brd | any | metric | scope | proto | valid_lft | preferred_lft) option=${word} ;;
+        noprefixroute | mngtmpaddr | home | nodad) words+=" ${word}" ;;
+        temporary) return 0 ;; # the kernel makes it anew from the address that it belongs to
+        dynamic | secondary | deprecated | tentative | permanent | "$1") ;;
+        "$1":*) words+=" label @${word#"$1"}" ;;
+        *)
+          KG_SAID="an address of $1 has the word ${word}, which cannot be moved: $3"
+          return 1
+          ;;
+      esac
+    fi
+  done
+  KG_MOVED+=("address $2${words}")
+}
+
+# kg_capture_route LINK FAMILY LINE. Routes that the kernel makes of an address come with the address.
+kg_capture_route() {
+  local line=${3%%\\*} word words='' option='' address
+  KG_SAID="a route by $1 has several next hops, which cannot be moved: $3"
+  [[ $3 != *nexthop* ]] || return 1
+  case $2:${line} in
+    4:*' proto kernel '*)
+      address=$(kg_word_after src "${line}")
+      [[ " ${KG_MOVED[*]-} " == *"address 4 ${address}/"*noprefixroute* ]] || return 0
+      ;;
+    6:*' proto kernel '* | 6:*' proto ra '* | 6:fe80:* | 6:ff00:*) return 0 ;;
+    *) ;;
+  esac
+  for word in ${line}; do
+    if [[ -n ${option} ]]; then
+      case ${option}:${word} in
+        dev:* | expires:* | pref:*) option='' ;;
+        mtu:lock) option='mtu lock' ;;
+        *)
+          words+=" ${option} ${word}"
+          option=''
+          ;;
+      esac
+    elif [[ -z ${words} ]]; then
+      words=" ${word}"
+    else
+      case ${word} in
+        dev | via | src | metric | proto | scope | mtu | advmss | expires | pref) option=${word} ;;
+        onlink) words+=" ${word}" ;;
+        linkdown | dead) ;;
+        *)
+          KG_SAID="a route by $1 has the word ${word}, which cannot be moved: $3"
+          return 1
+          ;;
+      esac
+    fi
+  done
+  KG_MOVED+=("route $2${words}")
+}
+
+# kg_read_moved FILE: KG_MOVED from it; status 1 when a line is not in the grammar that kg_uplink writes.
+kg_read_moved() {
+  local line word='[A-Za-z0-9@.:/_-]+' address route
+  address="^address [46] [0-9a-f.:/]+( (peer|brd|any|metric|scope|label|valid_lft|preferred_lft) ${word}| (noprefixroute|mngtmpaddr|home|nodad))*$"
+  route="^route [46] [a-z0-9.:/]+( (via|src|metric|proto|scope|mtu|mtu lock|advmss) ${word}| onlink)*$"
+  KG_MOVED=()
+  while IFS= read -r line; do
+    KG_SAID="a line of $1 is not one that this script wrote: ${line}"
+    [[ -z ${line} ]] && continue
+    [[ ${line} =~ ${address} || ${line} =~ ${route} ]] || return 1
+    KG_MOVED+=("${line}")
+  done <"$1"
+}
+
+# kg_refresh_leases LINK: addresses with a limited life get the life that LINK now has of them.
+kg_refresh_leases() {
+  local n moved live
+  local had=(${KG_MOVED[@]+"${KG_MOVED[@]}"})
+  [[ " ${had[*]-} " == *_lft\ [0-9]* ]] || return 0
+  kg_capture "$1" || return 0
+  for n in "${!had[@]}"; do
+    moved=${had[n]}
+    [[ ${moved} == *_lft\ [0-9]* ]] || continue
+    for live in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
+      if [[ ${live%% valid_lft*} == "${moved%% valid_lft*}" ]]; then had[n]=${live}; fi
+    done
+  done
+  KG_MOVED=("${had[@]}")
+}
+
+# Takes back: `down` all that stands, a failed `up` what it did. In reverse order, and only what is still as the lab
+# made it; what goes with something else (an address with its bridge, all of a namespace with it) is not undone apart.
+
+KG_KEPT=()     # the words of all undo commands that were read
+KG_KEPT_OF=()  # command -> number of its operation
+KG_KEPT_AT=()  # command -> where its words begin
+KG_LEFT=()     # the operations whose objects are still there
+KG_SUSPECTS=() # those that the journal says were begun, and whose objects are there without the lab's mark
+
+# kg_keep NUMBER WORD...: an undo command, to be run in its turn.
+kg_keep() {
+  KG_KEPT_OF+=("$1")
+  KG_KEPT_AT+=("${#KG_KEPT[@]}")
+  shift
+  KG_KEPT+=("$@")
+}
+
+# kg_spare: takes out of KG_CHOSEN what goes with another that is in it. What is half made is undone apart: it may not
+# be yet where it belongs.
+kg_spare() {
+  local n doomed=()
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    if [[ -n ${doomed[KG_WITHIN[n]]-} ]]; then
+      doomed[n]=yes
+      [[ ${KG_NOTED[n]-} == 1 ]] || unset "KG_CHOSEN[${n}]"
+    else
+      doomed[n]=${KG_CHOSEN[n]-}
+    fi
+  done
+}
+
+# kg_in_reverse feed|print: runs or prints each undo command of KG_CHOSEN, the last operation first.
+kg_in_reverse() {
+  local first last k at end
+  KG_KEPT=()
+  KG_KEPT_OF=()
+  KG_KEPT_AT=()
+  kg_pass unmake
+  last=$((${#KG_KEPT_OF[@]} - 1))
+  while [[ ${last} -ge 0 ]]; do
+    first=${last}
+    while [[ ${first} -gt 0 && ${KG_KEPT_OF[first - 1]} -eq ${KG_KEPT_OF[last]} ]]; do first=$((first - 1)); done
+    for ((k = first; k <= last; k++)); do
+      at=${KG_KEPT_AT[k]}
+      end=${KG_KEPT_AT[k + 1]-${#KG_KEPT[@]}}
+      KG_AT=${KG_KEPT_OF[k]}
+      if [[ $1 == feed ]]; then
+        kg_feed "${KG_AT}" "${KG_KEPT[@]:at:end-at}"
+      else
+        kg_print "${KG_KEPT[@]:at:end-at}"
+      fi
+    done
+    last=$((first - 1))
+  done
+}
+
+# kg_take_back: undoes KG_CHOSEN, waits until the kernel is done with it, and puts what is left into KG_LEFT.
+kg_take_back() {
+  local n tick chosen=()
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do chosen+=("${n}"); done
+  [[ ${#chosen[@]} -gt 0 ]] || return 0
+  kg_spare
+  KG_BACKWARD=yes
+  kg_in_reverse feed
+  kg_finish
+  for ((tick = 0; tick < 50; tick++)); do # `ip netns delete` returns before the kernel is done
+    kg_judge
+    KG_LEFT=()
+    for n in "${chosen[@]}"; do
+      if [[ -n ${KG_UNDOABLE[n]-} ]] && kg_remains "${n}"; then KG_LEFT+=("${n}"); fi
+    done
+    [[ ${#KG_LEFT[@]} -gt 0 ]] || break
+    sleep 0.1
+  done
+  KG_BACKWARD=''
+  if [[ -d ${KG_RUN} ]]; then kg_journal 4 "${chosen[@]}" || :; fi
+}
+
+# kg_remains NUMBER: whether the object is there after all: with its mark, or without it where this run made it.
+kg_remains() {
+  local name=${KG_FACTS[$1]%%$'\n'*}
+  case ${KG_RAN[$1]-0}:${name} in
+    [1-9]*:'link '*) [[ -n ${KG_THERE[${name#link }]-} ]] ;;
+    [1-9]*:'netns '*) [[ -n ${KG_THERE[${name}]-} ]] ;;
+    *) kg_stands "$1" ;;
+  esac
+}
+
+# kg_tell_left: on standard error, what is left; exit code 8 is the caller's.
+kg_tell_left() {
+  local n lines=()
+  for n in "$@"; do
+    kg_place "${n}"
+    lines+=("${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})")
+  done
+  kg_warn 'not all could be taken back; this is left:' "${lines[@]}"
+}
+
+# kg_suspect: KG_SUSPECTS: links and namespaces without a mark that a run was about to make when it was killed. It may
+# have made them, or somebody else since.
+kg_suspect() {
+  local n name
+  KG_SUSPECTS=()
+  for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
+    [[ ${KG_NOTED[n]} == 1 && -z ${KG_FOUND[n]-} ]] || continue
+    name=${KG_FACTS[n]%%$'\n'*}
+    case ${name} in
+      'link '*) [[ -z ${KG_THERE[${name#link }]-} ]] || KG_SUSPECTS+=("${n}") ;;
+      'netns '*) [[ -z ${KG_THERE[${name}]-} ]] || KG_SUSPECTS+=("${n}") ;;
+      *) ;;
+    esac
+  done
+}
+
+# kg_down: takes back all that stands of the lab.
+kg_down() {
+  local n guests='' count
+  kg_prepare
+  if ! kg_read_journal; then
+    kg_warn "cannot read ${KG_RUN}/journal: only what bears the lab's mark is taken back"
+    KG_NOTED=()
+  fi
+  if [[ -n ${KG_FOREIGN_BUILD} ]] && kg_find_copy; then
+    kg_older_down
+    return
+  fi
+  [[ -z ${KG_FOREIGN_BUILD} ]] ||
+    kg_warn "another build made the lab, and its script is gone: only what bears the lab's mark is taken back"
+  [[ -n ${KG_ONLY} ]] || KG_OUTSIDE=yes
+  kg_judge
+  kg_suspect
+  kg_select
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+    if kg_stands "${n}"; then
+      [[ ${KG_KIND[n]} != guest ]] || guests=yes
+    else
+      unset "KG_CHOSEN[${n}]"
+    fi
+  done
+  count=${#KG_CHOSEN[@]}
+  if [[ -n ${KG_DRY} ]]; then
+    kg_spare
+    kg_in_reverse print
+    return
+  fi
+  if [[ ${count} -eq 0 && ${#KG_SUSPECTS[@]} -eq 0 && ! -d ${KG_RUN} ]]; then
+    kg_say "${KG_LAB} is down already"
+    return
+  fi
+  kg_own_folder
+  trap '' HUP INT TERM
+  trap : PIPE
+  [[ -z ${guests} || -n ${KG_ONLY} ]] || kg_power_down_all "${KG_WAIT:-10}"
+  kg_take_back
+  trap - HUP INT TERM
+  if [[ ${#KG_LEFT[@]} -gt 0 ]]; then
+    kg_tell_left "${KG_LEFT[@]}"
+    kg_leave 8
+  fi
+  if [[ ${#KG_SUSPECTS[@]} -gt 0 ]]; then
+    kg_tell_left "${KG_SUSPECTS[@]}"
+    kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each'
+    kg_leave 8
+  fi
+  [[ -n ${KG_ONLY} ]] || kg_forget
+  KG_OUTSIDE=''
+  kg_say "${KG_LAB} is down: nothing of it is left"
+}
+
+# kg_repair: what a killed run began and did not mark is taken for the lab's own, if the answer is yes; then `up` or
+# `down` goes on from there.
+kg_repair() {
+  local n answer lines=()
+  kg_prepare
+  kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
+  kg_judge
+  kg_suspect
+  if [[ ${#KG_SUSPECTS[@]} -eq 0 ]]; then
+    kg_say 'nothing is in doubt'
+    return
+  fi
+  kg_own_folder
+  KG_CHOSEN=()
+  for n in "${KG_SUSPECTS[@]}"; do
+    kg_place "${n}"
+    printf '%s %s (%s)\n  was about to be made when a run was killed, and is there without a mark. Remove it? [y/N] ' \
+      "${KG_KIND[n]}" "${KG_OBJECT[n]}" "${REPLY}"
+    answer=${KG_YES}
+    if [[ -n ${KG_YES} ]]; then printf 'yes\n'; else read -r answer || :; fi
+    [[ ${answer} != [yY]* ]] || KG_CHOSEN[n]=yes
+  done
+  trap '' HUP INT TERM
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do KG_RAN[n]=1; done
+  kg_take_back
+  kg_journal 4 "${KG_SUSPECTS[@]}" || :
+  kg_say "${#KG_CHOSEN[@]} removed; setup.sh up or setup.sh down goes on from here"
+}
+
+# Makes what is missing, all or nothing.
+
+# kg_up: preflight, then every operation that is not right.
+kg_up() {
+  kg_prepare
+  kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
+  [[ -z ${KG_FOREIGN_BUILD} ]] || kg_compare
+  kg_judge
+  kg_forecast
+  kg_select
+  kg_pending
+  if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} ]]; then
+    kg_say "${KG_LAB} is up: nothing to do"
+  elif [[ -n ${KG_DRY} ]]; then
+    kg_show_plan
+  else
+    kg_requirements
+    kg_make
+  fi
+}
+
+# kg_pending: takes out of KG_CHOSEN what is right. What must be there and is not: exit 5. What is in the way: exit 6.
+kg_pending() {
+  local n foreign=() missing=()
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+    if [[ ${KG_STATE[n]} == right || -n ${KG_MANUAL[n]-} ]]; then
+      unset "KG_CHOSEN[${n}]"
+      continue
+    fi
+    kg_place "${n}"
+    if [[ ${KG_STATE[n]} == foreign ]]; then
+      foreign+=("${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})")
+    elif [[ ${KG_PARTS[n]-0} -eq 0 ]]; then
+      missing+=("${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})")
+    fi
+  done
+  if [[ ${#foreign[@]} -gt 0 ]]; then
+    kg_restore_older
+    kg_die 6 'something that this lab did not make is in the way; nothing was changed' "${foreign[@]}"
+  elif [[ ${#missing[@]} -gt 0 ]]; then
+    kg_restore_older
+    kg_die 5 'something that must be there is not; nothing was changed' "${missing[@]}"
+  fi
+}
+
+# kg_make: the operations in KG_CHOSEN, all or nothing.
+kg_make() {
+  local n again=() count
+  trap 'KG_SIGNAL=1' HUP
+  trap 'KG_SIGNAL=2' INT
+  trap 'KG_SIGNAL=15' TERM
+  trap : PIPE
+  if [[ -n ${KG_COPY} ]]; then
+    kg_replace_older
+    kg_judge
+    kg_select
+    kg_pending
+  fi
+  kg_open_journal
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+    [[ ${KG_STATE[n]} == differs && -n ${KG_FOUND[n]-} ]] || continue
+    case ${KG_FACTS[n]} in
+      'link '* | 'netns '*) KG_STANDS[n]=yes ;; # the commands after the creation mend it
+      'chain '*) again+=("${n}") ;;             # what a chain holds depends on the order, so it is made anew
+      *) ;;
+    esac
+  done
+  if [[ ${#again[@]} -gt 0 ]]; then
+    KG_CHOSEN=()
+    for n in "${again[@]}"; do KG_CHOSEN[n]=yes; done
+    kg_take_back
+    kg_select
+    kg_pending
+  fi
+  count=${#KG_CHOSEN[@]}
+  kg_pass make
+  kg_finish
+  if [[ -n ${KG_FAILED} || ${KG_SIGNAL} -ne 0 ]] || ! mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"; then
+    kg_roll_back
+  fi
+  trap - HUP INT TERM
+  kg_say "${KG_LAB} is up: ${count} made, $((KG_COUNT - count)) were right"
+}
+
+# kg_roll_back: tells why, takes back what this run did, and leaves with the exit code.
+kg_roll_back() {
+  local n line lines=()
+  trap '' HUP INT TERM
+  if [[ ${KG_SIGNAL} -ne 0 ]]; then
+    kg_warn "signal ${KG_SIGNAL}: taking back what this run did"
+  elif [[ -n ${KG_FAILED} ]]; then
+    kg_place "${KG_FAILED}"
+    lines=("${REPLY}" "${KG_FAILURE[0]}")
+    while IFS= read -r line; do
+      [[ -z ${line} ]] || lines+=("${line}")
+    done < <(printf '%s\n' "${KG_FAILURE[1]}")
+    kg_warn "${KG_KIND[KG_FAILED]} ${KG_OBJECT[KG_FAILED]} failed:" "${lines[@]}"
+  else
+    kg_warn "cannot write ${KG_VAR}/setup.sh"
+  fi
+  if [[ -n ${KG_KEEP} && ${KG_SIGNAL} -eq 0 ]]; then
+    mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"
+    kg_die 1 'what was made is kept, as --keep says: setup.sh down takes it back'
+  fi
+  KG_CHOSEN=()
+  for n in ${KG_RAN[@]+"${!KG_RAN[@]}"}; do
+    [[ ${KG_RAN[n]} -eq 0 || -n ${KG_STANDS[n]-} ]] || KG_CHOSEN[n]=yes
+  done
+  kg_take_back
+  rm -f "${KG_VAR}/setup.sh.new"
+  if [[ ${#KG_LEFT[@]} -gt 0 ]]; then
+    kg_tell_left "${KG_LEFT[@]}"
+    kg_leave 8
+  fi
+  for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do # begun, but not a command of it ran
+    [[ ${KG_NOTED[n]} == 2 ]] || kg_journal 4 "${n}" || :
+  done
+  [[ ${#KG_NOTED[@]} -gt 0 || -e ${KG_VAR}/setup.sh ]] || kg_forget
+  kg_warn 'all that this run did is taken back'
+  kg_restore_older
+  [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
+  kg_leave 1
+}
+
+# `up` over an older build of the same lab, and `down` of another build: the script that made what stands is kept in
+# ${KG_VAR}, so each build takes back its own work. An operation that reads the same in both builds is kept as it
+# runs; its line of the journal goes over into the new build's numbers.
+
+KG_COPY=''            # the script whose numbers the journal has
+KG_DROPPED_NUMBERS=() # the older build's numbers of what this one no longer has
+KG_OLD_BUILD=''       # its sha256
+KG_OLD_NOTED=()       # what its journal says of what is kept, in its numbers
+KG_OLD_EXTRA=()
+KG_REPLACED=''           # yes: what is gone has been taken back, so a failure has to bring it again
+KG_IDENTITY=()           # number -> all that an operation says, on one line
+declare -A KG_OLDER=()   # identity -> the older build's number
+declare -A KG_DROPPED=() # the kind and name of each -> yes; changed, where this build has it otherwise
+KG_BECOMES=()            # the older build's number -> this one's
+
+# kg_identify do|undo WORD...: adds the command to the operation's identity.
+kg_identify() {
+  kg_quote "$@"
+  KG_IDENTITY[KG_AT]+=" ${REPLY//$'\n'/\\n}"
+}
+
+# kg_identities: KG_IDENTITY of all operations.
+kg_identities() {
+  local n facts content
+  KG_CHOSEN=()
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    KG_CHOSEN[n]=yes
+    facts=${KG_FACTS[n]}
+    content=${KG_CONTENT[n]-}
+    KG_IDENTITY[n]="${KG_KIND[n]} ${KG_OBJECT[n]}"$'\t'"${facts//$'\n'/;} ${content//$'\n'/\\n}"
+  done
+  kg_pass identify
+}
+
+# kg_list: for a newer build: number and identity of each operation.
+kg_list() {
+  local n
+  kg_load
+  kg_identities
+  for ((n = 1; n <= KG_COUNT; n++)); do printf '%s\t%s\n' "${n}" "${KG_IDENTITY[n]}"; done
+}
+
+# kg_undo_these NUMBER...: for a newer build: takes these back.
+kg_undo_these() {
+  local n
+  kg_prepare
+  kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
+  kg_judge
+  KG_CHOSEN=()
+  for n in "$@"; do
+    if kg_stands "${n}"; then KG_CHOSEN[n]=yes; fi
+  done
+  KG_LOG=${KG_RUN}/log
+  trap '' HUP INT TERM
+  kg_take_back
+  [[ ${#KG_LEFT[@]} -eq 0 ]] && return
+  kg_tell_left "${KG_LEFT[@]}"
+  kg_leave 8
+}
+
+# kg_find_copy: KG_COPY is the stored script that the journal's numbers belong to; status 1 when there is none.
+kg_find_copy() {
+  local file line
+  for file in "${KG_VAR}/setup.sh" "${KG_VAR}/setup.sh.new"; do
+    [[ -r ${file} ]] || continue
+    while IFS= read -r line; do
+      [[ ${line} == 'readonly KG_SHA256='* ]] || continue
+      KG_COPY=${file}
+      [[ ${line} == "readonly KG_SHA256=${KG_FOREIGN_BUILD}" ]] || break
+      return 0
+    done <"${file}"
+  done
+  KG_COPY=''
+  return 1
+}
+
+# kg_older_down: the older build takes back its own work.
+kg_older_down() {
+  local words=(--wait "${KG_WAIT:-10}")
+  [[ -z ${KG_DRY} ]] || words+=(-n)
+  [[ -z ${KG_ONLY} ]] || words+=(--only "${KG_ONLY}")
+  case ${KG_LOUDNESS} in
+    0) words+=(-q) ;;
+    2) words+=(-v) ;;
+    *) ;;
+  esac
+  kg_older down "${words[@]}" || kg_leave "$?"
+  KG_FOREIGN_BUILD=''
+  KG_COPY=''
+}
+
+# kg_compare: what the older build has and this one has not, and what both have, with the journal in this one's numbers.
+kg_compare() {
+  local number identity n
+  kg_find_copy || kg_die 9 'the lab was made by another build, and the copy of its script is gone' \
+    'setup.sh down takes back what bears the mark of the lab'
+  KG_OLD_BUILD=${KG_FOREIGN_BUILD}
+  while IFS=$'\t' read -r number identity; do
+    KG_OLDER[${identity}]=${number}
+  done < <(/bin/bash "${KG_COPY}" list-operations 9>&- || :)
+  [[ ${#KG_OLDER[@]} -gt 0 ]] || kg_die 9 "${KG_COPY} does not say what it made"
+  kg_identities
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    identity=${KG_IDENTITY[n]}
+    number=${KG_OLDER[${identity}]-}
+    [[ -z ${number} ]] || KG_BECOMES[number]=${n}
+  done
+  for identity in ${KG_OLDER[@]+"${!KG_OLDER[@]}"}; do
+    n=${KG_OLDER[${identity}]}
+    [[ -z ${KG_BECOMES[n]-} ]] || continue
+    KG_DROPPED_NUMBERS+=("${n}")
+    KG_DROPPED[${identity%%$'\t'*}]=yes
+  done
+  kg_translate
+}
+
+# kg_forecast: what an older build has under the name of an operation that reads otherwise here will be made anew; what
+# is in the way may be the older build's (a port in another bridge), and is asked again when that is gone.
+kg_forecast() {
+  local n name kept=()
+  [[ -n ${KG_COPY} && -z ${KG_REPLACED} ]] || return 0
+  for n in ${KG_BECOMES[@]+"${KG_BECOMES[@]}"}; do kept[n]=yes; done
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    name="${KG_KIND[n]} ${KG_OBJECT[n]}"
+    case ${KG_STATE[n]}:${KG_FACTS[n]} in
+      foreign:link* | foreign:netns*) ;; # these bear the mark of the lab, whichever build made them
+      foreign:*) KG_STATE[n]=differs ;;
+      *) ;;
+    esac
+    [[ -z ${kept[n]-} ]] || continue
+    [[ -z ${KG_DROPPED[${name}]-} ]] || KG_DROPPED[${name}]=changed
+    [[ ${KG_STATE[n]} != right && -z ${KG_DROPPED[${name}]-} ]] || KG_STATE[n]=differs
+  done
+}
+
+# kg_translate: the older build's journal, in this one's numbers.
+kg_translate() {
+  local n m noted=() extra=()
+  kg_read_journal "${KG_OLD_BUILD}" || kg_die 9 "cannot read ${KG_RUN}/journal"
+  KG_OLD_NOTED=()
+  KG_OLD_EXTRA=()
+  for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
+    KG_OLD_NOTED[n]=${KG_NOTED[n]}
+    KG_OLD_EXTRA[n]=${KG_EXTRA[n]}
+    m=${KG_BECOMES[n]-}
+    [[ -n ${m} ]] || continue
+    noted[m]=${KG_NOTED[n]}
+    extra[m]=${KG_EXTRA[n]}
+  done
+  KG_NOTED=()
+  KG_EXTRA=()
+  for n in ${noted[@]+"${!noted[@]}"}; do
+    KG_NOTED[n]=${noted[n]}
+    KG_EXTRA[n]=${extra[n]}
+  done
+}
+
+# kg_older WORD...: the older build's script, which works under this one's lock and hears no signal.
+kg_older() (
+  trap '' HUP INT TERM
+  exec /bin/bash "${KG_COPY}" "$@"
+)
+
+# kg_replace_older: takes back what this build no longer has.
+kg_replace_older() {
+  KG_REPLACED=yes
+  [[ ${#KG_DROPPED_NUMBERS[@]} -eq 0 ]] || kg_older -q undo-operations "${KG_DROPPED_NUMBERS[@]}" || kg_leave 8
+  kg_translate
+}
+
+# kg_restore_older: the older build as it stood, after a failure.
+kg_restore_older() {
+  local n
+  [[ -n ${KG_REPLACED} ]] || return 0
+  KG_REPLACED=''
+  KG_NOTED=()
+  KG_EXTRA=()
+  for n in ${KG_OLD_NOTED[@]+"${!KG_OLD_NOTED[@]}"}; do
+    KG_NOTED[n]=${KG_OLD_NOTED[n]}
+    KG_EXTRA[n]=${KG_OLD_EXTRA[n]}
+  done
+  if kg_write_journal "${KG_OLD_BUILD}" && kg_older -q up; then
+    kg_warn 'the older build stands as before'
+  else
+    kg_warn "the older build does not stand whole: bash ${KG_COPY} up says why"
+  fi
+}
+
+# Guests: what `vm` and the engine do to a QEMU that runs. Its monitor (QMP) is two FIFOs in ${KG_RUN}/vm, NAME.qmp.in
+# and NAME.qmp.out; its console is a pty that QMP names. Whether a guest runs is always asked of the kernel.
+
+KG_VMS=()      # number of the operation that starts it -> name of a guest
+KG_AWAKE=()    # the guests that kg_power_down could not bring to an end
+KG_TERMINAL='' # the terminal's settings while a console has changed them
+KG_CARRIERS=() # the processes that carry a console's bytes
+
+# kg_guest_pid NAME: REPLY is the guest's process; fails when it does not run.
+kg_guest_pid() {
+  kg_process "${KG_RUN}/vm/$1.pid"
+}
+
+# kg_guest_prepare NAME: makes what QEMU expects to find, before the guest is started.
+kg_guest_prepare() {
+  local fifo=${KG_RUN}/vm/$1.qmp
+  mkdir -p "${KG_RUN}/vm" || return
+  [[ -p ${fifo}.in && -p ${fifo}.out ]] || mkfifo "${fifo}.in" "${fifo}.out"
+}
+
+# kg_guest_clean NAME: takes it away again, when the guest has gone. The console log is kept to be read.
+kg_guest_clean() {
+  local stem=${KG_RUN}/vm/$1
+  rm -f "${stem}.qmp.in" "${stem}.qmp.out" "${stem}.pid"
+}
+
+# kg_qmp NAME COMMAND: KG_ANSWER is what the guest's QEMU answers, a line of JSON; fails when it refuses, or says
+# nothing for 3 seconds. QEMU takes qmp_capabilities once a life and calls every later one an error, which carries
+# no id and is passed over. The FIFOs are opened for reading and writing: else one whose QEMU has died blocks for ever.
+kg_qmp() {
+  local line deadline id=kg-$$-${RANDOM} fifo=${KG_RUN}/vm/$1.qmp
+  KG_ANSWER=''
+  kg_guest_pid "$1" && [[ -p ${fifo}.in && -p ${fifo}.out ]] || return 1
+  exec 7<>"${fifo}.in" 8<>"${fifo}.out"
+  if flock -w 3 7; then # two readers would take each other's answers
+    printf '{"execute":"qmp_capabilities"}\n{"execute":"%s","id":"%s"}\n' "$2" "${id}" >&7
+    deadline=$((SECONDS + 3))
+    while [[ ${SECONDS} -le ${deadline} ]] && IFS= read -r -t 3 -u 8 line; do
+      if [[ ${line} == *"\"${id}\""* ]]; then
+        KG_ANSWER=${line}
+        break
+      fi
+    done
+  fi
+  exec 7>&- 8>&-
+  [[ ${KG_ANSWER} == *'"return"'* ]]
+}
+
+# kg_press NAME: the guest's power button. Waits for no answer, so that many can be pressed at once.
+kg_press() {
+  local fifo=${KG_RUN}/vm/$1.qmp.in
+  [[ -p ${fifo} ]] || return 0
+  printf '{"execute":"qmp_capabilities"}\n{"execute":"system_powerdown"}\n' 1<>"${fifo}"
+}
+
+# kg_power_down SECONDS NAME...: presses the power button of all these guests and waits until they have gone; KG_AWAKE
+# is those that have not when the time is over. A guest that is still booting misses it, hence again every 3 seconds.
+kg_power_down() {
+  local name tick=0 ticks=$(($1 * 10))
+  shift
+  while :; do
+    KG_AWAKE=()
+    for name in "$@"; do
+      if kg_guest_pid "${name}"; then
+        KG_AWAKE+=("${name}")
+        [[ $((tick % 30)) -ne 0 ]] || kg_press "${name}"
+      fi
+    done
+    [[ ${#KG_AWAKE[@]} -gt 0 && ${tick} -lt ${ticks} ]] || break
+    sleep 0.1
+    tick=$((tick + 1))
+  done
+}
+
+# kg_power_down_all SECONDS: the same for every guest of the lab.
+kg_power_down_all() {
+  kg_guests
+  kg_power_down "$1" ${KG_VMS[@]+"${KG_VMS[@]}"}
+}
+
+# kg_guest_pty NAME: REPLY is the terminal of the guest's console.
+kg_guest_pty() {
+  local device rest
+  REPLY=''
+  kg_qmp "$1" query-chardev || return 1
+  rest=${KG_ANSWER}
+  while [[ ${rest} == *'}'* ]]; do
+    device=${rest%%\}*}
+    rest=${rest#*\}}
+    if [[ ${device} == *'"label": "console"'* && ${device} == *'"pty:/dev/pts/'* ]]; then
+      device=${device#*\"pty:}
+      REPLY=${device%%\"*}
+      return 0
+    fi
+  done
+  return 1
+}
+
+# kg_vm list | start|stop|kill|console NAME | log [-f] NAME
+kg_vm() {
+  local number=0 follow='' verb=${1-} name=${2-}
+  if [[ ${verb} == log && $# -eq 3 && " $2 $3 " == *' -f '* ]]; then
+    [[ $2 != -f ]] || name=$3
+    follow=yes
+    set -- log "${name}"
+  fi
+  case ${verb}:$# in
+    list:1 | start:2 | stop:2 | kill:2 | console:2 | log:2) ;;
+    *) kg_vm_usage "$@" ;;
+  esac
+  kg_guests
+  if [[ ${verb} != list ]]; then
+    for number in ${KG_VMS[@]+"${!KG_VMS[@]}"}; do
+      [[ ${KG_VMS[number]} != "${name}" ]] || break
+    done
+    [[ ${KG_VMS[number]-} == "${name}" ]] ||
+      kg_die 2 "this lab has no guest \`${name}\`" "it has ${KG_VMS[*]-none}"
+  fi
+  case ${verb} in
+    list) kg_vm_list ;;
+    start) kg_vm_start "${name}" "${number}" ;;
+    stop) kg_vm_stop "${name}" ;;
+    kill) kg_vm_kill "${name}" ;;
+    console) kg_vm_console "${name}" ;;
+    *) kg_vm_log "${name}" "${follow}" ;;
+  esac
+}
+
+kg_vm_usage() {
+  kg_die 2 "\`vm${1+ $*}\` is not a command" 'vm list, vm start|stop|kill|console NAME, vm log [-f] NAME'
+}
+
+kg_vm_list() {
+  local n state pid pty KG_CHOSEN=()
+  for n in ${KG_VMS[@]+"${!KG_VMS[@]}"}; do KG_CHOSEN[n]=yes; done
+  kg_examine
+  printf '%-15s %-8s %-8s %-12s %s\n' guest state pid console taps
+  for n in ${KG_VMS[@]+"${!KG_VMS[@]}"}; do
+    state=stopped pid=- pty=-
+    if kg_guest_pid "${KG_VMS[n]}"; then
+      state=running pid=${REPLY}
+      ! kg_guest_pty "${KG_VMS[n]}" || pty=${REPLY}
+    fi
+    printf '%-15s %-8s %-8s %-12s %s\n' "${KG_VMS[n]}" "${state}" "${pid}" "${pty}" "${KG_TAPS[n]--}"
+  done
+}
+
+# kg_vm_start NAME NUMBER: the guest's operation alone.
+kg_vm_start() {
+  local KG_CHOSEN=()
+  kg_prepare
+  if kg_guest_pid "$1"; then
+    kg_say "$1 is running"
+  elif [[ -n ${KG_DRY} ]]; then
+    KG_CHOSEN[$2]=yes
+    kg_pass print
+  else
+    kg_run_one "$2"
+  fi
+}
+
+# kg_vm_stop NAME: the guest's power button; exit 1 when it is still there after --wait seconds, 30 without.
+kg_vm_stop() {
+  local seconds=${KG_WAIT:-30}
+  kg_prepare
+  if ! kg_guest_pid "$1"; then
+    kg_say "$1 is not running"
+  elif [[ -n ${KG_DRY} ]]; then
+    kg_say "would press the power button of $1, process ${REPLY}, and wait for ${seconds} seconds"
+  else
+    kg_power_down "${seconds}" "$1"
+    [[ ${#KG_AWAKE[@]} -eq 0 ]] || kg_die 1 "$1 has not gone off in ${seconds} seconds" \
+      'a guest without ACPI does not hear its power button' "setup.sh vm kill $1 pulls the plug"
+    kg_guest_clean "$1"
+    kg_say "$1 is off"
+  fi
+}
+
+# kg_vm_kill NAME: pulls the plug.
+kg_vm_kill() {
+  kg_prepare
+  if ! kg_guest_pid "$1"; then
+    kg_say "$1 is not running"
+  elif [[ -n ${KG_DRY} ]]; then
+    kg_say "would end $1, process ${REPLY}"
+  else
+    kg_qmp "$1" quit || :
+    kg_stop "${KG_RUN}/vm/$1.pid" || kg_die 1 "$1 does not end: its process hangs in the kernel"
+    kg_guest_clean "$1"
+    kg_say "$1 is off"
+  fi
+}
+
+# kg_vm_log NAME FOLLOW: what the guest wrote on its console since it was started.
+kg_vm_log() {
+  local file=${KG_RUN}/vm/$1.console
+  [[ ${KG_CONSOLE_LOG} == yes ]] || kg_die 1 "this target's QEMU keeps no console log" \
+    'it needs QEMU 2.6' "setup.sh vm console $1 shows the console itself"
+  [[ -r ${file} ]] || kg_die 1 "$1 has written nothing: it was not started yet"
+  if [[ -n $2 ]]; then
+    tail -n +1 -f "${file}"
+  else
+    cat "${file}"
+  fi
+}
+
+# kg_vm_console NAME: the guest's serial console, until Ctrl-]. Where standard input is no terminal, its bytes go to the
+# guest, and what comes back is printed until the input has ended and the guest has been silent for --wait seconds (1).
+kg_vm_console() {
+  kg_guest_pid "$1" || kg_die 1 "$1 is not running" "setup.sh vm start $1"
+  kg_guest_pty "$1" || kg_die 1 "$1 has no console to connect to" 'its QEMU does not name one, or is busy'
+  exec 5<>"${REPLY}" 6<&0
+  flock -n 5 || kg_die 7 "the console of $1 is open in another terminal"
+  trap kg_leave_console EXIT
+  if [[ -t 6 ]]; then
+    kg_say "the console of $1, ${REPLY}: leave it with Ctrl-]"
+    kg_join_terminal
+  else
+    kg_join_stream "${KG_WAIT:-1}"
+  fi
+}
+
+# kg_leave_console: the terminal as it was.
+kg_leave_console() {
+  [[ ${#KG_CARRIERS[@]} -eq 0 ]] || kill "${KG_CARRIERS[@]}" 2>/dev/null
+  [[ -z ${KG_TERMINAL} ]] || stty "${KG_TERMINAL}" <&6
+}
+
+# kg_join_stream SECONDS: joins the pty on 5 with a file or pipe on 6.
+kg_join_stream() {
+  local line status
+  cat <&6 >&5 &
+  KG_CARRIERS=("$!")
+  while :; do
+    IFS= read -r -t "$1" -u 5 line
+    status=$?
+    if [[ ${status} -eq 0 ]]; then
+      printf '%s\n' "${line%$'\r'}"
+    elif [[ ${status} -le 128 ]]; then # the guest has gone
+      break
+    elif [[ -n ${line} ]]; then # a prompt
+      printf '%s' "${line}"
+    elif ! kill -0 "${KG_CARRIERS[0]}" 2>/dev/null; then
+      break
+    fi
+  done
+}
+
+# kg_join_terminal: joins the pty on 5 with the terminal on 6. The terminal is read by cat: bash's own `read -n` would
+# switch Ctrl-C and Ctrl-Z on again, which are the guest's here.
+kg_join_terminal() {
+  KG_TERMINAL=$(stty -g <&6)
+  stty raw -echo <&6
+  cat <&5 2>/dev/null & # it says so when the guest goes
+  KG_CARRIERS=("$!")
+  kg_type_keys "${KG_CARRIERS[0]}" < <(kg_read_terminal || :) >&5 &
+  KG_CARRIERS+=("$!")
+  wait "$!" # a signal does not have to wait for the next key
+  kg_leave_console
+  KG_TERMINAL=''
+  printf '\n'
+}
+
+# kg_read_terminal: prints its own process id, then the keys as they come.
+kg_read_terminal() {
+  printf '%s\n' "${BASHPID}"
+  exec cat <&6
+}
+
+# kg_type_keys SCREEN: copies keys until Ctrl-] or until the process SCREEN has ended, which is when the guest goes.
+kg_type_keys() {
+  local reader key status
+  read -r reader
+  while :; do
+    IFS= read -r -d '' -n 1 -t 1 key
+    status=$?
+    if [[ ${status} -gt 128 ]]; then
+      kill -0 "$1" 2>/dev/null || break
+    elif [[ ${status} -ne 0 || ${key} == $'\x1d' ]]; then
+      break
+    elif [[ -z ${key} ]]; then # Ctrl-@
+      printf '\0'
+    else
+      printf '%s' "${key}"
+    fi
+  done
+  kill "${reader}"
+}
+
+# Shows without touching: the plain commands, what each operation is for, what would change, what stands.
+
+KG_EXPLAINED='' # an empty line, from the second operation on
+
+# kg_commands up|down: the plain commands, one a line, to be pasted into a root shell.
+kg_commands() {
+  kg_load
+  kg_select
+  case ${1:-up} in
+    up)
+      local n
+      for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do [[ -z ${KG_MANUAL[n]-} ]] || unset "KG_CHOSEN[${n}]"; done
+      kg_quote install -d -m 0700 "${KG_RUN}" "${KG_VAR}"
+      printf '%s\n' "${REPLY}"
+      kg_pass print
+      ;;
+    down)
+      kg_read_journal || :
+      kg_spare
+      kg_in_reverse print
+      kg_quote rm -rf "${KG_RUN}"
+      printf '%s\n' "${REPLY}"
+      ;;
+    *) kg_die 2 "\`commands $1\` is not a command" 'commands up, commands down' ;;
+  esac
+}
+
+# kg_print WORD...: the command, as plain commands.
+kg_print() {
+  local family line
+  case $1 in
+    kg_write)
+      kg_quote "${3%/*}"
+      printf 'install -d -m 0700 %s\n' "${REPLY}"
+      kg_quote "$3"
+      printf "cat >%s <<'KG_END'\n%sKG_END\nchmod %s %s\n" "${REPLY}" "${KG_CONTENT[KG_AT]}" "$2" "${REPLY}"
+      ;;
+    kg_write_back)
+      kg_quote "$2"
+      printf 'rm -f %s\n' "${REPLY}"
+      ;;
+    kg_sysctl) printf 'sysctl -w %s=%s\n' "$2" "$3" ;;
+    kg_sysctl_back)
+      if [[ -n ${KG_EXTRA[KG_AT]-} ]]; then
+        printf 'sysctl -w %s=%s\n' "$2" "${KG_EXTRA[KG_AT]}"
+      else
+        printf '# sysctl -w %s=VALUE: the former value, which the journal has once the lab is up\n' "$2"
+      fi
+      ;;
+    kg_stop)
+      kg_quote "$2"
+      printf 'kill "%s(cat %s)"\n' '$' "${REPLY}"
+      ;;
+    kg_uplink | kg_uplink_back)
+      if [[ $1 == kg_uplink ]]; then
+        kg_uplink_lines "$2" "$3" || { printf '# %s\n' "${KG_SAID}" && return; }
+      else
+        kg_uplink_back_lines "$2" "$3" || { printf '# %s\n' "${KG_SAID}" && return; }
+      fi
+      for family in "${!KG_BATCHES[@]}"; do
+        while IFS= read -r line; do
+          printf 'ip -%s %s\n' "${family}" "${line}"
+        done < <(printf '%s' "${KG_BATCHES[family]}")
+      done
+      ;;
+    *)
+      if [[ ${KG_KIND[KG_AT]}:${KG_PASS} == guest:print ]]; then
+        kg_quote "${KG_RUN}/vm/${KG_OBJECT[KG_AT]}.qmp"
+        printf 'install -d -m 0700 %s\nmkfifo -m 0600 %s.in %s.out\n' "${REPLY%/*}" "${REPLY}" "${REPLY}"
+      fi
+      kg_quote "$@"
+      printf '%s\n' "${REPLY}"
+      ;;
+  esac
+}
+
+# kg_explain: where each operation comes from, why it is done, by what, and how it is undone.
+kg_explain() {
+  kg_load
+  kg_select
+  kg_pass explain
+}
+
+kg_explain_op() {
+  printf '%s%s  %s %s\n' "${KG_EXPLAINED}" "${KG_AT}" "${KG_KIND[KG_AT]}" "${KG_OBJECT[KG_AT]}"
+  KG_EXPLAINED=$'\n'
+  kg_place "${KG_AT}"
+  printf '  from   %s\n  why    %s\n' "${REPLY}" "$1"
+  [[ ${KG_WITHIN[KG_AT]} -eq 0 ]] || printf '  goes   with %s %s\n' "${KG_KIND[KG_WITHIN[KG_AT]]}" "${KG_OBJECT[KG_WITHIN[KG_AT]]}"
+}
+
+# kg_explain_command 'do'|undo|look WORD...
+kg_explain_command() {
+  local what=$1 line
+  shift
+  while IFS= read -r line; do
+    printf '  %-6s %s\n' "${what}" "${line}"
+  done < <(kg_print "$@" || :)
+}
+
+# kg_plan: exit 0 when all is right, 11 when something is to be done, 6 when something is in the way.
+kg_plan() {
+  local n code=0
+  kg_load
+  kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
+  [[ -z ${KG_FOREIGN_BUILD} ]] || kg_compare
+  kg_judge
+  kg_forecast
+  kg_select
+  kg_show_plan
+  [[ ${#KG_DROPPED_NUMBERS[@]} -eq 0 ]] || code=11
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+    case ${KG_STATE[n]}${KG_MANUAL[n]-} in
+      foreign*) kg_leave 6 ;;
+      right* | *yes) ;;
+      *) code=11 ;;
+    esac
+  done
+  kg_leave "${code}"
+}
+
+# kg_show_plan: KG_CHOSEN, a line each.
+kg_show_plan() {
+  local n sign
+  for sign in ${KG_DROPPED[@]+"${!KG_DROPPED[@]}"}; do
+    [[ ${KG_DROPPED[${sign}]} == changed ]] || kg_say "- ${sign}"
+  done
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+    case ${KG_STATE[n]}${KG_MANUAL[n]-} in
+      right*) sign='=' ;;
+      foreign*) sign='!' ;;
+      *yes) continue ;;
+      differs) sign='~' ;;
+      *) sign='+' ;;
+    esac
+    kg_place "${n}"
+    kg_say "${sign} ${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})"
+  done
+}
+
+# kg_status [--json]: exit 0 when all is right, 3 when nothing of the lab stands, 4 between.
+kg_status() {
+  local n code=0 stands='' state rows=''
+  kg_load
+  kg_read_journal || kg_warn "cannot read ${KG_RUN}/journal"
+  [[ -z ${KG_FOREIGN_BUILD} ]] || kg_compare
+  kg_judge
+  kg_forecast
+  kg_select
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+    [[ -n ${stands} ]] || ! kg_stands "${n}" || stands=yes
+    case ${KG_STATE[n]}${KG_MANUAL[n]-} in
+      right*) state=ok ;;
+      absentyes) state=off ;;
+      absent*) state=missing ;;
+      foreign*) state=foreign ;;
+      *) state=drifted ;;
+    esac
+    [[ ${state} == ok || ${state} == off ]] || code=4
+    if [[ -n ${KG_JSON} ]]; then
+      kg_json "${KG_OBJECT[n]}"
+      rows+="${rows:+,}"$'\n'"    {\"number\": ${n}, \"kind\": \"${KG_KIND[n]}\", \"object\": ${REPLY}, \"line\": ${KG_LINES[n]}, \"state\": \"${state}\"}"
+    else
+      printf -v REPLY '%-8s %s %s' "${state}" "${KG_KIND[n]}" "${KG_OBJECT[n]}"
+      kg_say "${REPLY}"
+    fi
+  done
+  [[ ${code} -eq 0 || -n ${stands} ]] || code=3
+  case ${code} in
+    0) state=up ;;
+    3) state=down ;;
+    *) state=partial ;;
+  esac
+  if [[ -n ${KG_JSON} ]]; then
+    printf '{\n  "lab": "%s",\n  "state": "%s",\n  "objects": [%s\n  ]\n}\n' "${KG_LAB}" "${state}" "${rows}"
+  else
+    kg_say "${KG_LAB} is ${state}"
+  fi
+  kg_leave "${code}"
+}
+
+# The command line.
+
+KG_DRY=''  # yes: -n, nothing at all is touched
+KG_YES=''  # yes: -y, questions are answered with yes
+KG_KEEP='' # yes: --keep, a failure is left as it is
+KG_WAIT='' # --wait SECONDS: how long guests have to go off
+KG_JSON='' # yes: status --json
+
+kg_usage() {
+  cat <<END
+usage: bash setup.sh [COMMAND] [OPTION...]
+
+  up                      build the lab ${KG_LAB}, or bring it back to what ${KG_DSL} says; the default
+  down                    take back what it made, and prove that nothing is left
+  restart                 down, then up
+  plan                    what up would do: + make, - take back, = is right, ~ differs, ! foreign and in the way
+  commands [up|down]      the plain commands, to paste into a root shell
+  explain [NUMBER|NAME]   what each operation is for, and how it is undone
+  status [--json]         what stands: exit 0 all of it, 3 nothing, 4 a part
+  doctor                  what this host has and lacks
+  vm list|start|stop|kill|console|log NAME
+  shell NAME              a root shell in a namespace
+  exec NAME COMMAND...    a command in a namespace
+  repair                  after a run was killed: asks about what it may have left
+  log, source, version, help
+
+  -n, --dry-run           touch nothing, show what would be done
+  -q, -v                  say less, say more
+  -y, --yes               answer questions with yes
+  --only NAME             only the operations of this name or number
+  --slow                  a process for each command, no batches
+  --keep                  leave a failure as it is
+  --wait SECONDS          how long guests have to go off (10)
+
+exit: 0 done, 1 failed and taken back, 2 usage, 3 status: down, 4 status: a part, 5 something is missing, 6 something
+foreign is in the way, 7 another run is at work, 8 not all could be taken back, 9 this file or its state is not as
+it was written, 11 plan: something is to be done, 128+N signal N
+END
+}
+
+# kg_load: reads the lab, once.
+kg_load() {
+  [[ ${KG_COUNT} -gt 0 ]] || kg_pass load
+}
+
+# kg_prepare: what every command needs that changes the host. With -n, nothing.
+kg_prepare() {
+  kg_integrity
+  if [[ -z ${KG_DRY} ]]; then
+    [[ ${EUID} -eq 0 ]] || kg_die 5 'the networks of a host are changed by root only'
+    kg_lock
+  fi
+  kg_load
+}
+
+# kg_own_folder: the lab's folder and log, for commands that undo.
+kg_own_folder() {
+  mkdir -p "${KG_RUN}" || kg_die 1 "cannot make ${KG_RUN}"
+  KG_LOG=${KG_RUN}/log
+}
+
+kg_restart() {
+  kg_down
+  [[ -z ${KG_DRY} ]] || return 0
+  KG_FED=()
+  KG_RAN=()
+  kg_up
+}
+
+# kg_enter NAME WORD...: becomes the command in the namespace.
+kg_enter() {
+  local name=$1
+  shift
+  kg_load
+  [[ -n ${KG_SPACES[${name}]-} ]] || kg_die 2 "this lab has no namespace \`${name}\`" "it has ${!KG_SPACES[*]}"
+  [[ -e /run/netns/${name} ]] || kg_die 3 "the namespace ${name} is not there" 'setup.sh up makes it'
+  exec ip netns exec "${name}" "$@"
+}
+
+kg_shell() {
+  local PS1='[\u in '"$1"' \W]\$ '
+  export PS1
+  printf 'You are in the namespace %s. Leave with: exit\n' "$1"
+  kg_enter "$1" /bin/bash --norc -i
+}
+
+kg_show_log() {
+  [[ -r ${KG_RUN}/log ]] || kg_die 3 'there is no log: the lab is down'
+  cat "${KG_RUN}/log"
+}
+
+kg_version() {
+  printf 'kvmgen %s\nlab %s, profile %s\n%s sha256 %s\nruntime sha256 %s\n' \
+    "${KG_VERSION}" "${KG_LAB}" "${KG_PROFILE}" "${KG_DSL}" "${KG_DSL_SHA256}" "${KG_RUNTIME_SHA256}"
+}
+
+# kg_main WORD...
+kg_main() {
+  local verb='' words=() word
+  export -n TMPDIR
+  TMPDIR=/run # where bash before 5.1 puts here-documents
+  while [[ $# -gt 0 ]]; do
+    word=$1
+    shift
+    case ${word} in
+      -n | --dry-run) KG_DRY=yes ;;
+      -y | --yes) KG_YES=yes ;;
+      -q) KG_LOUDNESS=0 ;;
+      -v) KG_LOUDNESS=2 ;;
+      --slow) KG_SLOW=yes ;;
+      --keep) KG_KEEP=yes ;;
+      --json) KG_JSON=yes ;;
+      --wait)
+        KG_WAIT=${1-}
+        case ${KG_WAIT} in
+          '' | *[!0-9]* | ?????*) kg_die 2 "\`--wait\` needs a number of seconds" ;;
+          *) shift ;;
+        esac
+        ;;
+      --only)
+        KG_ONLY=${1-}
+        [[ -n ${KG_ONLY} ]] || kg_die 2 "\`--only\` needs the name of a part of the lab"
+        shift
+        ;;
+      -h | --help) verb=help ;;
+      --version) verb=version ;;
+      -*)
+        [[ ${verb}:${word} == vm:-f ]] || kg_die 2 "there is no option \`${word}\`" 'setup.sh help lists them'
+        words+=("${word}")
+        ;;
+      *)
+        if [[ -z ${verb} ]]; then
+          verb=${word}
+        else
+          words+=("${word}")
+        fi
+        if [[ ${verb} == exec ]]; then # the rest is the command
+          words+=("$@")
+          break
+        fi
+        ;;
+    esac
+  done
+  kg_dispatch "${verb:-up}" ${words[@]+"${words[@]}"}
+  word=$?
+  kg_unlock
+  return "${word}"
+}
+
+# kg_dispatch COMMAND WORD...
+kg_dispatch() {
+  local verb=$1
+  shift
+  [[ -z ${KG_JSON} || ${verb} == status ]] || kg_die 2 "\`--json\` is an option of \`status\`"
+  case ${verb}:$# in
+    up:0) kg_up ;;
+    down:0) kg_down ;;
+    restart:0) kg_restart ;;
+    repair:0) kg_repair ;;
+    plan:0) kg_plan ;;
+    status:0) kg_status ;;
+    commands:[01]) kg_commands "$@" ;;
+    explain:0) kg_explain ;;
+    explain:1)
+      KG_ONLY=$1
+      kg_explain
+      ;;
+    doctor:0)
+      kg_load
+      kg_doctor
+      ;;
+    vm:*)
+      kg_load
+      kg_vm "$@"
+      ;;
+    shell:1) kg_shell "$1" ;;
+    exec:[1-9]*)
+      [[ $# -gt 1 ]] || kg_die 2 "\`exec\` needs a namespace and a command"
+      kg_enter "$@"
+      ;;
+    log:0) kg_show_log ;;
+    source:0) kg_dsl ;;
+    version:0) kg_version ;;
+    help:0) kg_usage ;;
+    list-operations:0) kg_list ;;
+    undo-operations:[1-9]*) kg_undo_these "$@" ;;
+    *) kg_die 2 "\`${verb}${1+ $*}\` is not a command" 'setup.sh help lists them' ;;
+  esac
+}
+
+# ---- The lab ----
+
+# The source of this script, printed by `source`.
+kg_dsl() {
+  cat <<'KG_END'
+# The notes, between sections 5 and 1: guests that are installed from a CD or from the network, with two drives,
+# IDE and virtio, qcow2 and raw, and the cache modes.
+network br0 isolated { address 10.10.10.254/24  dhcp on }
+
+vm centos {
+    memory 256M
+    cpus 1
+    disk /srv/images/centos.qcow2 { size 64M  format qcow2  bus virtio  cache none }
+    disk /srv/images/data.raw { size 16M  format raw  bus ide  cache writethrough }
+    cdrom /srv/images/install.iso
+    boot dc once d                      # the CD the first time, the disk from then on
+    nic centos6.0 on br0 { model e1000  mac 52:54:00:12:12:12 }
+}
+vm net {
+    memory 256M
+    disk /srv/images/guest.qcow2 { overlay on  bus ide  cache unsafe }
+    boot nc once n                      # PXE finds nobody here, so the disk is next
+    nic on br0
+}
+KG_END
+}
+
+# What must be there before anything is changed.
+kg_needs() {
+  kg_need 16 image /srv/images/guest.qcow2 qcow2
+  kg_need 5 image /srv/images/install.iso raw
+  kg_need 3 tool brctl bridge-utils
+  kg_need 3 tool ip iproute
+  kg_need 3 tool iptables iptables
+  kg_need 3 tool dnsmasq dnsmasq
+  kg_need 3 tool qemu-img qemu-img
+  kg_need 3 tool /usr/libexec/qemu-kvm qemu-kvm
+  kg_need 3 tool flock util-linux
+}
+
+# Every guest, by the number of the operation that starts it.
+kg_guests() {
+  KG_VMS=(
+    [13]=centos
+    [14]=net
+  )
+}
+
+# networks: a bridge each
+kg_section_bridges() {
+  kg_from 3 'network br0 isolated { address 10.10.10.254/24  dhcp on }'
+  kg_op 1 0 bridge br0 'a bridge is a switch inside the kernel: guests and routers plug into it'
+  kg_do brctl addbr br0
+  kg_do ip link set dev br0 alias kvmgen:install
+  kg_undo ip link set br0 down
+  kg_undo brctl delbr br0
+  kg_probe link - br0
+  kg_look brctl show br0
+  kg_op 2 1 link-up br0 'a link passes nothing until it is up'
+  kg_do ip link set dev br0 up
+  kg_probe up - br0
+  kg_look ip link show dev br0
+  kg_op 3 1 address 'br0 10.10.10.254/24' 'an address with its prefix length, which is also the route to its subnet'
+  kg_do ip addr add 10.10.10.254/24 dev br0
+  kg_undo ip addr del 10.10.10.254/24 dev br0
+  kg_probe address - br0 10.10.10.254/24
+  kg_look ip addr show dev br0
+}
+
+# the host as router
+kg_section_forwarding() {
+  kg_from 3 'network br0 isolated { address 10.10.10.254/24  dhcp on }'
+  kg_op 4 0 filter kg-forward-install 'the network models hold whatever else forwards on this host: what may pass is accepted, the rest is not'
+  kg_do iptables -t filter -N kg-forward-install
+  kg_do iptables -t filter -A kg-forward-install -i br0 -o br0 -j ACCEPT
+  kg_do iptables -t filter -A kg-forward-install -i br0 -j DROP
+  kg_do iptables -t filter -A kg-forward-install -o br0 -j DROP
+  kg_do iptables -t filter -I FORWARD 1 -m comment --comment kvmgen:install -j kg-forward-install
+  kg_undo iptables -t filter -D FORWARD -m comment --comment kvmgen:install -j kg-forward-install
+  kg_undo iptables -t filter -F kg-forward-install
+  kg_undo iptables -t filter -X kg-forward-install
+  kg_probe chain - filter kg-forward-install
+  kg_probe rule - filter '-A kg-forward-install -i br0 -o br0 -j ACCEPT'
+  kg_probe rule - filter '-A kg-forward-install -i br0 -j DROP'
+  kg_probe rule - filter '-A kg-forward-install -o br0 -j DROP'
+  kg_probe rule - filter '-A FORWARD -m comment --comment "kvmgen:install" -j kg-forward-install'
+  kg_look iptables -t filter -nvL kg-forward-install
+  kg_op 5 0 input kg-input-install 'who may speak to the host itself from these networks'
+  kg_do iptables -t filter -N kg-input-install
+  kg_do iptables -t filter -A kg-input-install -i br0 -p udp -m udp --dport 67 -j ACCEPT
+  kg_do iptables -t filter -A kg-input-install -i br0 -p udp -m udp --dport 53 -j ACCEPT
+  kg_do iptables -t filter -A kg-input-install -i br0 -p tcp -m tcp --dport 53 -j ACCEPT
+  kg_do iptables -t filter -I INPUT 1 -m comment --comment kvmgen:install -j kg-input-install
+  kg_undo iptables -t filter -D INPUT -m comment --comment kvmgen:install -j kg-input-install
+  kg_undo iptables -t filter -F kg-input-install
+  kg_undo iptables -t filter -X kg-input-install
+  kg_probe chain - filter kg-input-install
+  kg_probe rule - filter '-A kg-input-install -i br0 -p udp -m udp --dport 67 -j ACCEPT'
+  kg_probe rule - filter '-A kg-input-install -i br0 -p udp -m udp --dport 53 -j ACCEPT'
+  kg_probe rule - filter '-A kg-input-install -i br0 -p tcp -m tcp --dport 53 -j ACCEPT'
+  kg_probe rule - filter '-A INPUT -m comment --comment "kvmgen:install" -j kg-input-install'
+  kg_look iptables -t filter -nvL kg-input-install
+}
+
+# DHCP and DNS
+kg_section_dhcp() {
+  kg_from 3 'network br0 isolated { address 10.10.10.254/24  dhcp on }'
+  kg_op 6 0 dhcp br0 'dnsmasq hands out the addresses, the gateway and the names of this network'
+  kg_do dnsmasq --pid-file=/run/kvmgen/install/dnsmasq-br0.pid --conf-file=/dev/null \
+    --dhcp-leasefile=/run/kvmgen/install/dnsmasq-br0.leases --interface=br0 --except-interface=lo --bind-dynamic \
+    --dhcp-authoritative --dhcp-range=10.10.10.100,10.10.10.200,255.255.255.0,43200 --dhcp-option=option:router \
+    --no-resolv --no-hosts
+  kg_undo kg_stop /run/kvmgen/install/dnsmasq-br0.pid
+  kg_undo rm -f /run/kvmgen/install/dnsmasq-br0.leases
+  kg_probe process /run/kvmgen/install/dnsmasq-br0.pid
+  kg_look cat /run/kvmgen/install/dnsmasq-br0.leases
+}
+
+# guests: scripts that QEMU calls, and disks
+kg_section_disks() {
+  kg_from 3 'network br0 isolated { address 10.10.10.254/24  dhcp on }'
+  kg_op 7 0 ifup /var/lib/kvmgen/install/qemu-ifup-br0 "QEMU runs this with the tap's name when the guest starts: it plugs the tap into the bridge"
+  kg_do kg_write 0755 /var/lib/kvmgen/install/qemu-ifup-br0 <<'KG_END'
+#!/bin/bash
+# QEMU runs this as root with the tap's name when a guest starts: it plugs the tap into the bridge.
+set -u
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+tap=${1:-}
+if [[ -z ${tap} ]]; then
+  echo 'qemu-ifup: no interface given' >&2
+  exit 1
+fi
+ip link set dev "${tap}" alias kvmgen:install up || exit 1
+exec brctl addif br0 "${tap}"
+KG_END
+  kg_look cat /var/lib/kvmgen/install/qemu-ifup-br0
+  kg_op 8 0 ifdown /var/lib/kvmgen/install/qemu-ifdown 'QEMU runs this when the guest ends; the tap itself goes with QEMU'
+  kg_do kg_write 0755 /var/lib/kvmgen/install/qemu-ifdown <<'KG_END'
+#!/bin/bash
+# QEMU runs this as root with the tap's name when a guest ends. The tap is about to go, and its port with it.
+set -u
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+tap=${1:-}
+if [[ -z ${tap} ]]; then
+  echo 'qemu-ifdown: no interface given' >&2
+  exit 1
+fi
+exec ip link set dev "${tap}" down
+KG_END
+  kg_look cat /var/lib/kvmgen/install/qemu-ifdown
+
+  kg_from 8 'disk /srv/images/centos.qcow2 { size 64M  format qcow2  bus virtio  cache none }'
+  kg_op 9 0 disk /srv/images/centos.qcow2 "an empty disk for the guest; it holds the guest's data and is never deleted by this script"
+  kg_do qemu-img create -q -f qcow2 /srv/images/centos.qcow2 67108864
+  kg_probe exists /srv/images/centos.qcow2
+  kg_look qemu-img info /srv/images/centos.qcow2
+
+  kg_from 9 'disk /srv/images/data.raw { size 16M  format raw  bus ide  cache writethrough }'
+  kg_op 10 0 disk /srv/images/data.raw "an empty disk for the guest; it holds the guest's data and is never deleted by this script"
+  kg_do qemu-img create -q -f raw /srv/images/data.raw 16777216
+  kg_probe exists /srv/images/data.raw
+  kg_look qemu-img info /srv/images/data.raw
+
+  kg_from 16 'disk /srv/images/guest.qcow2 { overlay on  bus ide  cache unsafe }'
+  kg_op 11 0 overlay /var/lib/kvmgen/install/net-0.qcow2 'what the guest writes goes to a qcow2 of its own; the base image stays as it is'
+  kg_do qemu-img create -q -f qcow2 -b /srv/images/guest.qcow2 -F qcow2 /var/lib/kvmgen/install/net-0.qcow2
+  kg_undo rm -f /var/lib/kvmgen/install/net-0.qcow2
+  kg_probe exists /var/lib/kvmgen/install/net-0.qcow2
+  kg_look qemu-img info /var/lib/kvmgen/install/net-0.qcow2
+}
+
+# guests
+kg_section_guests() {
+  kg_from 5 'vm centos {'
+  kg_op 12 0 qemu-link /usr/bin/qemu-kvm 'EL keeps its QEMU outside the PATH; the notes link it to where a shell finds it'
+  kg_do ln -s /usr/libexec/qemu-kvm /usr/bin/qemu-kvm
+  kg_undo rm -f /usr/bin/qemu-kvm
+  kg_probe symlink /usr/bin/qemu-kvm /usr/libexec/qemu-kvm
+  kg_look ls -l /usr/bin/qemu-kvm
+  kg_op 13 0 guest centos 'QEMU runs the guest in the background: its tap is its cable, its console is a pty'
+  kg_do /usr/bin/qemu-kvm -name centos -m 256 -smp 1 \
+    -drive file=/srv/images/centos.qcow2,format=qcow2,media=disk,if=virtio,cache=none \
+    -drive file=/srv/images/data.raw,format=raw,media=disk,if=ide,cache=writethrough \
+    -drive file=/srv/images/install.iso,media=cdrom -boot order=dc,once=d \
+    -net nic,macaddr=52:54:00:12:12:12,model=e1000 \
+    -net tap,ifname=centos6.0,script=/var/lib/kvmgen/install/qemu-ifup-br0,downscript=/var/lib/kvmgen/install/qemu-ifdown \
+    -display none -chardev pty,id=console -serial chardev:console \
+    -chardev pipe,id=qmp,path=/run/kvmgen/install/vm/centos.qmp -mon chardev=qmp,mode=control \
+    -pidfile /run/kvmgen/install/vm/centos.pid -daemonize
+  kg_undo kg_stop /run/kvmgen/install/vm/centos.pid
+  kg_probe process /run/kvmgen/install/vm/centos.pid
+  kg_look cat /run/kvmgen/install/vm/centos.pid
+
+  kg_from 14 'vm net {'
+  kg_op 14 0 guest net 'QEMU runs the guest in the background: its tap is its cable, its console is a pty'
+  kg_do /usr/bin/qemu-kvm -name net -m 256 -smp 1 \
+    -drive file=/var/lib/kvmgen/install/net-0.qcow2,format=qcow2,media=disk,if=ide,cache=unsafe \
+    -boot order=nc,once=n -net nic,macaddr=52:54:00:a7:90:64,model=virtio \
+    -net tap,ifname=net.0,script=/var/lib/kvmgen/install/qemu-ifup-br0,downscript=/var/lib/kvmgen/install/qemu-ifdown \
+    -display none -chardev pty,id=console -serial chardev:console \
+    -chardev pipe,id=qmp,path=/run/kvmgen/install/vm/net.qmp -mon chardev=qmp,mode=control \
+    -pidfile /run/kvmgen/install/vm/net.pid -daemonize
+  kg_undo kg_stop /run/kvmgen/install/vm/net.pid
+  kg_probe process /run/kvmgen/install/vm/net.pid
+  kg_look cat /run/kvmgen/install/vm/net.pid
+}
+
+kg_operations() {
+  kg_section_bridges
+  kg_section_forwarding
+  kg_section_dhcp
+  kg_section_disks
+  kg_section_guests
+}
+
+{
+  kg_main "$@"
+  exit
+}

@@ -1,0 +1,1 @@
+vm a { memory 128M { } }  #! block-not-allowed

@@ -1,0 +1,4 @@
+vm a
+{  #! brace-on-next-line
+    memory 128M
+}

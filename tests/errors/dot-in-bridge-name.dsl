@@ -1,0 +1,1 @@
+network br.in isolated  #! dot-in-bridge-name

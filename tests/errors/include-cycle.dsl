@@ -1,0 +1,2 @@
+network br0 isolated
+include include-cycle.dsl  #! include-cycle

@@ -1,0 +1,1 @@
+namespace a { loopback fd00::1/128 }  #! ipv6

@@ -1,0 +1,1 @@
+namespace the-namespace-behind-the-second-router  #! long-name

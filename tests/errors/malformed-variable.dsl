@@ -1,0 +1,2 @@
+vm a { append console=$ }  #! malformed-variable
+vm b { append ${} }  #! malformed-variable

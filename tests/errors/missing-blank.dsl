@@ -1,0 +1,1 @@
+vm a { disk /images/"my disk.img" }  #! missing-blank

@@ -1,0 +1,1 @@
+namespace a { nic eth0 }  #! nic-without-cable

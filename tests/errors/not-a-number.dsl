@@ -1,0 +1,2 @@
+let first br
+network ${first+1} isolated  #! not-a-number

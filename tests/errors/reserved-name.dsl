@@ -1,0 +1,1 @@
+network all isolated  #! reserved-name

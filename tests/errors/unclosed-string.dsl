@@ -1,0 +1,2 @@
+#!+1 unclosed-string
+vm a { append "console=ttyS0 }

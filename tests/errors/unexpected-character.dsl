@@ -1,0 +1,1 @@
+network br0 isolated  #! unexpected-character

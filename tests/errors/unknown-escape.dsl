@@ -1,0 +1,1 @@
+vm a { disk "C:\images\a.img" }  #! unknown-escape #! unknown-escape

@@ -1,0 +1,2 @@
+vm a { memory 128M }
+}  #! unopened-block

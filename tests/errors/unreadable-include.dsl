@@ -1,0 +1,3 @@
+include no-such-file.dsl  #! unreadable-include
+include /dev/null
+include .  #! unreadable-include

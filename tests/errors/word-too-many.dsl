@@ -1,0 +1,2 @@
+vm a { append console=ttyS0 quiet }  #! word-too-many
+network br0 isolated fast  #! word-too-many

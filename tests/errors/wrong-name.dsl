@@ -1,0 +1,3 @@
+vm web/1  #! wrong-name
+vm '$(reboot)'  #! wrong-name
+namespace -a  #! wrong-name
