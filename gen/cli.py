@@ -233,6 +233,8 @@ def _report_bug(error: Exception) -> NoReturn:
 def _read(lab: str) -> Source:
     from gen.source import Source, UnreadableSource
 
+    if lab == "-" and sys.stdin is None:
+        _fail(USAGE, "cannot read standard input: it is closed")
     try:
         return Source.read(lab)
     except UnreadableSource as error:

@@ -9,7 +9,9 @@ from gen.codes import CODES, Explanation
 from gen.diagnostics import suggest
 from gen.vocabulary import CONTEXTS, KEYWORDS, SECOND_RING, Keyword, grammar, keywords_in, keywords_named, literals
 
-WORDS = sorted({*(word for keyword in KEYWORDS for word in (keyword.word, *literals(grammar(keyword).nodes))), *CODES})
+WORDS = sorted(
+    {*(word for keyword in KEYWORDS for word in (keyword.word, *literals(grammar(keyword).nodes))), *CODES, *SECOND_RING}
+)
 """Every word that there is an explanation for."""
 
 
@@ -44,7 +46,7 @@ def _keyword(keyword: Keyword) -> str:
 
 
 def _part_of(word: str, keywords: list[Keyword]) -> str:
-    lines = [f"{word}", "    A word of:"]
+    lines = [word, "    A word of:"]
     lines += [f"        {keyword.pattern}\n{_wrapped(keyword.doc, 12)}" for keyword in keywords]
     return "\n".join(lines) + "\n"
 

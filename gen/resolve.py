@@ -167,12 +167,13 @@ class _Resolver:
     def _define(self, names: dict[str, Span], name: Value, what: str, reserved: str = "lo") -> None:
         """Note the name; reports one that is there already or that means something else."""
         text = name.value
-        first = names.setdefault(text, name.span)
+        first = names.get(text)
+        names.setdefault(text, name.span)
         if text == reserved:
             self._diagnostics.error(
                 "reserved-name", f"a {what} cannot be called `{text}`", name.span, _RESERVED[reserved]
             )
-        elif first is not name.span:
+        elif first is not None:
             self._diagnostics.error(
                 "defined-twice",
                 f"the name `{text}` is used twice",
@@ -486,9 +487,10 @@ class _Resolver:
     def _nat(self, directive: Directive, nics: dict[str, Nic]) -> Nat:
         source, nic, to = _given(directive, 0).value, _given(directive, 1), directive.values[2]
         first = last = ports = None
+        known = self._known(nic, nics, "nic")
         if to is not None:
             first, last, ports = to.value
-        elif self._known(nic, nics, "nic"):
+        elif known:
             first = last = next((address.ip for address in nics[nic.value].addresses), None)
         return Nat(None if source == "all" else source, nic.value, first, last, ports, directive.span)
 

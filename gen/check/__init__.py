@@ -8,14 +8,12 @@ from gen.check.addresses import (
     addresses_outside_network,
     duplicate_addresses,
     duplicate_macs,
-    link_ends_apart,
-    overlapping_subnets,
     unusable_addresses,
-    wrong_gateways,
 )
 from gen.check.bridges import bridge_loops, ports_in_two_bridges, uplinks_in_two_bridges
 from gen.check.dhcp import dhcp_on_lan, dhcp_ranges, two_servers
 from gen.check.expects import contradicted_expects
+from gen.check.gateways import wrong_gateways
 from gen.check.guests import (
     boot_without_device,
     guest_memory,
@@ -36,6 +34,7 @@ from gen.check.networks import (
 )
 from gen.check.nodes import nics_without_address, nodes_without_nic
 from gen.check.routes import no_default_route, refused_routes, routing_loops, wrong_gateways_of_routes
+from gen.check.subnets import link_ends_apart, overlapping_subnets
 from gen.check.topology import Topology
 from gen.diagnostics import Diagnostics
 from gen.model import Lab

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 from gen.check.topology import Topology, called
 from gen.diagnostics import Diagnostics
@@ -39,7 +39,9 @@ class _Places:
         self._beyond = {vm.name for vm in topology.lab.vms if any(nic.network is None for nic in vm.nics)}
         self._open = {topology.reach(number) for number, segment in enumerate(topology.segments) if segment.open}
         self._open |= {topology.reach(number) for number in topology.forwarding_host_legs().values()}
-        self._known = {ip for _, ip in topology.owner_at}
+        self._subnets: dict[Hashable, set[IPv4Network]] = {}
+        for station in topology.stations():
+            self._subnets.setdefault(topology.reach(station.segment), set()).add(station.subnet)
         for number in topology.host_legs.values():
             self._on[HOST].setdefault(number, set())
         for name, legs in topology.legs.items():
@@ -62,7 +64,8 @@ class _Places:
                 return None
             return "no network, link or router joins the two"
         assert expect.address is not None
-        if ours & self._open or self._is_inside(expect.address, ours):
+        subnets = (subnet for reach in ours for subnet in self._subnets.get(reach, ()))
+        if ours & self._open or any(expect.address in subnet for subnet in subnets):
             return None
         return "nothing that it is joined to has this address"
 
@@ -77,12 +80,3 @@ class _Places:
 
     def _reached_from(self, name: str) -> set[Hashable]:
         return {self._topology.reach(number) for number in self._on.get(name, ())}
-
-    def _is_inside(self, address: IPv4Address, reach: set[Hashable]) -> bool:
-        """Whether anything within reach may have the address."""
-        return any(
-            address in station.subnet
-            for number, segment in enumerate(self._topology.segments)
-            if self._topology.reach(number) in reach
-            for station in segment.stations
-        )

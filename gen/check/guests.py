@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from posixpath import normpath
 from typing import NamedTuple
 
 from gen.check.topology import Topology
 from gen.check.wording import piece
 from gen.diagnostics import Diagnostics, Label
-from gen.model import Disk
+from gen.model import Disk, Vm
 from gen.source import Span
 
 MEBIBYTE = 2**20
@@ -19,8 +20,16 @@ MUCH_MEMORY = 256 * 2**30
 
 IDE_DRIVES = {"pc": 4, "q35": 6}
 
-DEVICES = {"a": "floppy", "c": "disk", "d": "CD", "n": "nic"}
-"""The letters of a boot order."""
+DEVICES = {
+    "a": ("floppy", "option fda PATH"),
+    "c": ("disk", "disk PATH"),
+    "d": ("CD", "cdrom PATH"),
+    "n": ("nic", "nic on NETWORK"),
+}
+"""The letters of a boot order: what each means, and the statement that gives a guest one."""
+
+BRINGING_DEVICES = ("drive", "hda", "hdb", "cdrom", "fda", "fdb", "device", "net", "netdev")
+"""Options of QEMU that may bring any of these."""
 
 
 def shared_disks(topology: Topology, diagnostics: Diagnostics) -> None:
@@ -44,20 +53,18 @@ def boot_without_device(topology: Topology, diagnostics: Diagnostics) -> None:
     """A guest boots from what it has."""
     for vm in topology.lab.vms:
         has = {"c": vm.disks, "d": vm.cdroms, "n": vm.nics}
-        by_option = {"drive", "hda", "hdb", "cdrom", "fda", "fdb", "device", "net", "netdev"}
-        if vm.boot_at is None or any(name.lstrip("-") in by_option for name, _ in vm.options):
+        if vm.boot_at is None or _has_option(vm, *BRINGING_DEVICES):
             continue
         for letter in dict.fromkeys((vm.boot or "") + (vm.boot_once or "")):
             if not has.get(letter):
-                what = DEVICES[letter]
-                help = {"c": "add `disk PATH`", "d": "add `cdrom PATH`", "n": "add `nic on NETWORK`"}
+                what, statement = DEVICES[letter]
                 diagnostics.error(
                     "boot-without-device",
                     f"`{vm.name}` boots from a {what} that it does not have",
                     vm.boot_at,
                     f"`{letter}` is the {what}",
                     also=[Label(vm.at, f"no {what} here")],
-                    help=[help.get(letter, "add one with `option fda PATH`")],
+                    help=[f"add `{statement}`"],
                 )
 
 
@@ -65,11 +72,7 @@ def kernel_missing(topology: Topology, diagnostics: Diagnostics) -> None:
     """QEMU takes an initrd and a command line only along with a kernel."""
     for vm in topology.lab.vms:
         for word, value in (("initrd", vm.initrd), ("append", vm.append)):
-            if (
-                value is not None
-                and vm.kernel is None
-                and not any(name.lstrip("-") == "kernel" for name, _ in vm.options)
-            ):
+            if value is not None and vm.kernel is None and not _has_option(vm, "kernel"):
                 diagnostics.error(
                     "kernel-missing",
                     f"`{vm.name}` has `{word}` and no `kernel`",
@@ -77,6 +80,10 @@ def kernel_missing(topology: Topology, diagnostics: Diagnostics) -> None:
                     "this guest boots from its drives",
                     help=[f"add `kernel PATH`, or leave `{word}` out"],
                 )
+
+
+def _has_option(vm: Vm, *names: str) -> bool:
+    return any(name.lstrip("-") in names for name, _ in vm.options)
 
 
 def too_many_ide_drives(topology: Topology, diagnostics: Diagnostics) -> None:
@@ -146,10 +153,13 @@ def host_ports_twice(topology: Topology, diagnostics: Diagnostics) -> None:
 
 
 def _listeners(topology: Topology) -> Iterator[_Listener]:
-    # Published ports come first, for those who look at them from outside find the guest, never the host.
+    published: dict[tuple[str, int, IPv4Address], _Listener] = {}
     for network in topology.lab.networks:
-        for port in {(one.protocol, one.port, one.address): one for one in network.publishes if one.port}.values():
-            yield _Listener(port.protocol or "", port.port or 0, str(port.address), port.at, f"`{port.target}`")
+        for one in network.publishes:
+            if one.protocol is not None and one.port is not None:
+                listener = _Listener(one.protocol, one.port, str(one.address), one.at, f"`{one.target}`")
+                published.setdefault((one.protocol, one.port, one.address), listener)
+    yield from published.values()
     for vm in topology.lab.vms:
         if vm.vnc is not None:
             yield _Listener("tcp", 5900 + vm.vnc, None, vm.vnc_at or vm.at, f"the screen of `{vm.name}`")

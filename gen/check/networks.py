@@ -39,14 +39,13 @@ def nat_without_way_out(topology: Topology, diagnostics: Diagnostics) -> None:
                 help=["name a nic of the host, or a bridged or routed network"],
             )
     for node in topology.lab.nodes:
-        legs = {leg.name: leg for leg in topology.legs[node.name]}
+        addressed = {leg.name for leg in topology.legs[node.name] if leg.addresses}
         ports = {port: bridge.name for bridge in node.bridges for port in bridge.ports}
         for nat in node.nats:
-            leg = legs.get(nat.nic)
             at = piece(nat.at, nat.nic)
             if nat.nic in ports:
                 _report_no_way_out(node.name, at, f"a port of `{ports[nat.nic]}`, which nothing leaves by", diagnostics)
-            elif leg is None or (nat.first is None and not leg.addresses):
+            elif nat.first is None and nat.nic not in addressed:
                 _report_no_way_out(node.name, at, "has no address to go out with", diagnostics)
 
 

@@ -26,11 +26,11 @@ def wrong_gateways_of_routes(topology: Topology, diagnostics: Diagnostics) -> No
             if route.gateway is None:
                 if route.nic is not None:
                     beside.append(route.destination)
-            elif (int(route.gateway), route.nic) not in fine:
-                if any(route.gateway in subnet for subnet in beside) or _is_neighbour(
-                    topology, node, route, route.gateway, diagnostics
-                ):
-                    fine.add((int(route.gateway), route.nic))
+            elif (key := (int(route.gateway), route.nic)) not in fine and (
+                any(route.gateway in subnet for subnet in beside)
+                or _is_neighbour(topology, node, route, route.gateway, diagnostics)
+            ):
+                fine.add(key)
 
 
 def _is_neighbour(topology: Topology, node: Node, route: Route, gateway: IPv4Address, diagnostics: Diagnostics) -> bool:
@@ -133,7 +133,7 @@ def routing_loops(topology: Topology, diagnostics: Diagnostics) -> None:
     prefix leads the rest back, only what nobody has goes round; that is no error.
     """
     routers = {node.name: _Router(topology, node) for node in topology.lab.nodes if node.forwards}
-    subnets = {station.subnet for segment in topology.segments for station in segment.stations}
+    subnets = {station.subnet for station in topology.stations()}
     starts: dict[IPv4Network, list[str]] = {}
     for router in routers.values():
         for destination in router.routes:
@@ -230,7 +230,8 @@ class _Router:
         for leg in self._legs:
             if route.gateway is not None and (leg.name == route.nic or (not route.nic and on_link(route.gateway, leg))):
                 station = self._topology.owner_at.get((leg.segment, int(route.gateway)))
-                return station.owner if station else None
+                # A gateway that is the router itself is reported, and is no loop.
+                return station.owner if station and station.owner != self.name else None
         return None
 
 

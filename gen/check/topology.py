@@ -5,7 +5,7 @@ The rules share this, so that each place, address and path is worked out once.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import NamedTuple
@@ -211,8 +211,9 @@ class Topology:
             if network.dhcp is not None:
                 segment.servers.append(Server(HOST, network.name, network.dhcp))
         for network in self.lab.networks:
-            if network.via is not None and network.publishes:
+            if network.via is not None:
                 number = self.host_legs[network.via] = self.segment_of(network.via)
+                self.segments[number].open |= network.via not in self._networks
                 self._publish(HOST, network.via, number, network.publishes)
 
     def _settle_node(self, node: Node) -> None:
@@ -263,6 +264,11 @@ class Topology:
             deciding = deciding or [station for station in stations if station.owner in routers | servers]
             for station in deciding:
                 segment.subnets.setdefault(station.subnet, station)
+
+    def stations(self) -> Iterator[Station]:
+        """All stations, segment by segment."""
+        for segment in self.segments:
+            yield from segment.stations
 
     def is_nobody(self, segment: int, address: IPv4Address) -> bool:
         """Whether it is sure that nothing on the segment has the address."""

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from gen.model import Dhcp, Lab, VmNic
 from gen.plan.operation import ROOT, Builder, in_netns
 from gen.profile import Profile
-
-INFINITE = 0
-"""A lease time that never ends, in the model's seconds."""
+from gen.values import INFINITE
 
 
 def add_dhcp_servers(build: Builder, lab: Lab, profile: Profile) -> None:

@@ -1,42 +1,55 @@
-"""The vocabulary in, syntax files for editors out."""
+"""The vocabulary in, syntax files for editors out.
+
+A keyword is coloured where a statement can start: at the start of a line, after `{`, `}` or `;`, and after two blanks,
+which is how `fmt` parts the statements of one line. Elsewhere the same word may be a name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from gen.vocabulary import KEYWORDS, grammar, literals
 
-from gen.vocabulary import KEYWORDS, Either, Maybe, Node, Term, grammar
+FIRST_WORDS = sorted({keyword.word for keyword in KEYWORDS})
+LATER_WORDS = sorted({word for keyword in KEYWORDS for word in literals(grammar(keyword).nodes) if word != "-"})
+"""The words that stand for themselves further on in a statement: `on`, `via`, `isolated` ..."""
 
-VARIABLE = r"\$(\w+|\{[^}]*\})"
-ADDRESS = r"\d{1,3}(\.\d{1,3}){3}(/\d{1,2})?(:\d+)?"
-MAC = r"\h{2}(:\h{2}){5}"
-QUANTITY = r"\d+(\.\.\d+|[kKMGT]?i?B?|[kmg]?bit|[smhd])"
+# What TextMate's engine and Python's `re` read alike: look-behind of a fixed width, no `\h`.
+KEYWORD = rf"(?:^|(?<=^\s)|(?<=\s\s)|(?<=[{{}};])|(?<=[{{}};]\s))({'|'.join(FIRST_WORDS)})(?![\w.:-])"
+WORD = rf"(?<=\s)({'|'.join(LATER_WORDS)})(?![\w.:-])"
+VARIABLE = r"\$(?:\$|\w+|\{[^{}]*\})"
+ADDRESS = r"(?<![\w.:])\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?(?![\w.])"
+MAC = r"(?<![\w:])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:])"
+QUANTITY = r"(?<=\s)-?\d+(?:\.\.-?\d+|[KMGTkmgt]|[kmg]?bit|[smhdw])?(?![\w./:-])"
 
 
 def vim() -> str:
-    """A syntax/kvmgen.vim."""
+    """A syntax/kvmgen.vim. Where several items match, vim takes the last one defined."""
     return "\n".join(
         [
-            '" Vim syntax file for kvmgen labs; made by `kvmgen editor vim`.',
-            '" Save it as ~/.vim/syntax/kvmgen.vim and add to ~/.vim/ftdetect/kvmgen.vim:',
-            '"   autocmd BufNewFile,BufRead *.dsl setfiletype kvmgen',
+            '" Vim syntax file for kvmgen labs, made by `kvmgen editor vim`.',
+            '" Save it as ~/.vim/syntax/kvmgen.vim, and this line as ~/.vim/ftdetect/kvmgen.vim:',
+            '"   autocmd BufNewFile,BufRead *.dsl set filetype=kvmgen',
             "if exists('b:current_syntax')",
             "  finish",
             "endif",
-            "setlocal commentstring=#\\ %s iskeyword+=-,.",
-            # A keyword is one where a statement starts; everywhere else the word may be a name.
-            f"syntax match kvmgenKeyword /\\v(^|[{{;}}]|\\S\\s{{2,}})\\s*\\zs<({'|'.join(_first_words())})>/",
-            f"syntax match kvmgenWord /\\v\\s\\zs<({'|'.join(_later_words())})>/",
-            f"syntax match kvmgenAddress /\\v<{ADDRESS.replace(chr(92) + 'd', '[0-9]')}>/",
-            "syntax match kvmgenMac /\\v<[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}>/",
-            "syntax match kvmgenVariable /\\v\\$(\\w+|\\{[^}]*\\})/ containedin=kvmgenString",
-            'syntax region kvmgenString start=/"/ skip=/\\\\./ end=/"/ oneline',
-            "syntax region kvmgenRaw start=/\\v(^|\\s)\\zs'/ end=/'/ oneline",
-            "syntax match kvmgenComment /#.*$/ contains=@Spell",
+            r"setlocal commentstring=#\ %s",
+            "syntax iskeyword @,48-57,_,-,.,:",
+            rf"syntax match kvmgenWord '\v\s\zs<({'|'.join(LATER_WORDS)})>'",
+            rf"syntax match kvmgenKeyword '\v(^\s*|[{{}};]\s*|\s\s)\zs<({'|'.join(FIRST_WORDS)})>'",
+            r"syntax match kvmgenQuantity '\v\s\zs-?\d+(\.\.-?\d+|[KMGTkmgt]|[kmg]?bit|[smhdw])?>/@!'",
+            r"syntax match kvmgenAddress '\v<\d{1,3}(\.\d{1,3}){3}(/\d{1,2})?\ze([: ;}]|$)'",
+            r"syntax match kvmgenMac '\v<\x{2}(:\x{2}){5}>'",
+            r"syntax match kvmgenVariable '\v\$(\$|\w+|\{[^{}]*\})'",
+            r"syntax match kvmgenEscape '\\.' contained",
+            r"""syntax region kvmgenString start='"' skip='\\.' end='"' oneline contains=kvmgenEscape,kvmgenVariable""",
+            r"""syntax region kvmgenRaw start="\v(^|[ \t{};])\zs'" end="'" oneline""",
+            "syntax match kvmgenComment '#.*$' contains=@Spell",
             "highlight default link kvmgenKeyword Statement",
-            "highlight default link kvmgenWord Keyword",
+            "highlight default link kvmgenWord Type",
+            "highlight default link kvmgenQuantity Number",
             "highlight default link kvmgenAddress Number",
             "highlight default link kvmgenMac Number",
             "highlight default link kvmgenVariable Identifier",
+            "highlight default link kvmgenEscape Special",
             "highlight default link kvmgenString String",
             "highlight default link kvmgenRaw String",
             "highlight default link kvmgenComment Comment",
@@ -50,28 +63,28 @@ def textmate() -> str:
     """A kvmgen.tmLanguage.json, which VS Code, Sublime Text and others read."""
     import json
 
-    patterns: list[dict[str, object]] = [
-        {"name": "comment.line.number-sign.kvmgen", "match": "#.*$"},
+    matches = (
+        ("comment.line.number-sign", "#.*$"),
+        ("keyword.control", KEYWORD),
+        ("keyword.other", WORD),
+        ("constant.numeric.mac", MAC),
+        ("constant.numeric.address", ADDRESS),
+        ("constant.numeric", QUANTITY),
+        ("variable.other", VARIABLE),
+        ("punctuation.section.block", "[{};]"),
+    )
+    patterns: list[dict[str, object]] = [{"name": f"{name}.kvmgen", "match": match} for name, match in matches]
+    patterns += [
         {
             "name": "string.quoted.double.kvmgen",
             "begin": '"',
-            "end": '"',
+            "end": '"|$',
             "patterns": [
                 {"name": "constant.character.escape.kvmgen", "match": r"\\."},
                 {"name": "variable.other.kvmgen", "match": VARIABLE},
             ],
         },
-        {"name": "string.quoted.single.kvmgen", "begin": r"(?<=^|\s)'", "end": "'"},
-        {
-            "name": "keyword.control.kvmgen",
-            "match": rf"(?:(?<=^|[{{;}}])\s*|(?<=\s\s))\b({'|'.join(_first_words())})(?![\w.-])",
-        },
-        {"name": "keyword.other.kvmgen", "match": rf"(?<=\s)({'|'.join(_later_words())})(?![\w.-])"},
-        {"name": "constant.numeric.address.kvmgen", "match": rf"(?<![\w.-]){ADDRESS}(?![\w.-])"},
-        {"name": "constant.numeric.mac.kvmgen", "match": rf"(?<![\w:]){MAC}(?![\w:])"},
-        {"name": "constant.numeric.kvmgen", "match": rf"(?<![\w.-]){QUANTITY}(?![\w.-])"},
-        {"name": "variable.other.kvmgen", "match": VARIABLE},
-        {"name": "punctuation.section.block.kvmgen", "match": "[{};]"},
+        {"name": "string.quoted.single.kvmgen", "begin": r"(?:^|(?<=[\s{};]))'", "end": "'|$"},
     ]
     language = {
         "$schema": "https://raw.githubusercontent.com/martinring/tmlanguage/master/tmlanguage.json",
@@ -81,25 +94,3 @@ def textmate() -> str:
         "patterns": patterns,
     }
     return json.dumps(language, indent=2) + "\n"
-
-
-def _first_words() -> list[str]:
-    return sorted({keyword.word for keyword in KEYWORDS})
-
-
-def _later_words() -> list[str]:
-    """The words that stand for themselves further on in a statement: `on`, `via`, `isolated` ..."""
-    words = {word for keyword in KEYWORDS for word in _literals(grammar(keyword).nodes) if word.isalnum()}
-    return sorted(words)
-
-
-def _literals(nodes: Iterable[Node]) -> Iterable[str]:
-    for node in nodes:
-        match node:
-            case Term(literals=literals):
-                yield from literals
-            case Maybe(inner):
-                yield from _literals(inner)
-            case Either(branches):
-                for branch in branches:
-                    yield from _literals(branch)

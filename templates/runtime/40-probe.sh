@@ -105,15 +105,14 @@ kg_stands() {
 # kg_select: KG_CHOSEN becomes the operations that --only names, by number, object or statement, with what goes with
 # them; all without it. A name that none has: exit 2.
 kg_select() {
-  local n
+  local n rest
   KG_CHOSEN=()
   for ((n = 1; n <= KG_COUNT; n++)); do
+    rest=${KG_TEXTS[n]#* }
     case ${KG_ONLY} in
       '' | "${n}" | "${KG_OBJECT[n]}") KG_CHOSEN[n]=yes ;;
       *)
-        if [[ ${KG_WITHIN[n]} -gt 0 && -n ${KG_CHOSEN[KG_WITHIN[n]]-} || "${KG_TEXTS[n]} " == [a-z]*" ${KG_ONLY} {"* ]]; then
-          KG_CHOSEN[n]=yes
-        fi
+        if [[ ${rest%% *} == "${KG_ONLY}" || -n ${KG_CHOSEN[KG_WITHIN[n]]-} ]]; then KG_CHOSEN[n]=yes; fi
         ;;
     esac
   done

@@ -24,8 +24,8 @@ kg_integrity() {
     "its sha256 is ${sum}, it was ${KG_SHA256}" 'build it again from the lab file'
 }
 
-# kg_lock: one run at a time for a lab; exit 7 when another has it. The lock is the open file 9, which no child
-# inherits.
+# kg_lock: one run at a time for a lab; exit 7 when another has it. The lock is the open file 9, which no
+# daemon of the lab inherits.
 kg_lock() {
   local folder=${KG_RUN%/*}
   [[ -z ${KG_LOCK} ]] || return 0

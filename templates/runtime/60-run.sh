@@ -263,7 +263,6 @@ kg_run_spaces() {
     if [[ ${status} -eq 0 ]]; then
       REPLY=$(
         trap '' HUP INT TERM
-        exec 9>&-
         printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' ip -n '{}' -batch "${KG_RUN}/batch.{}" 2>&1
       ) || kg_log "${REPLY}"
       for space in "$@"; do
@@ -285,7 +284,7 @@ kg_run_spaces() {
 }
 
 # kg_run_lines BATCH LINES [-force]: gives the lines to the batch's tool; REPLY is what it says, status 1 when it
-# is not content.
+# is not content. The tool holds the lock as well, so that nobody undoes what it still makes after this shell was killed.
 kg_run_lines() {
   local space=${1#* } text=$2 tool=() status=0
   case $1 in
@@ -301,12 +300,11 @@ kg_run_lines() {
   if { printf '%s' "${text}" >"${KG_RUN}/batch"; } 2>/dev/null; then
     REPLY=$(
       trap '' HUP INT TERM
-      exec "${tool[@]}" 2>&1 <"${KG_RUN}/batch" 9>&-
+      exec "${tool[@]}" 2>&1 <"${KG_RUN}/batch"
     ) || status=1
   else # a full disk stops no undo
     REPLY=$(
       trap '' HUP INT TERM
-      exec 9>&-
       printf '%s' "${text}" 2>/dev/null | "${tool[@]}" 2>&1
     ) || status=1
   fi

@@ -111,7 +111,6 @@ kg_move() {
     kg_log "ip -${family} -batch -"$'\n'"${KG_BATCHES[family]}"
     KG_SAID=$(
       trap '' HUP INT TERM
-      exec 9>&-
       printf '%s' "${KG_BATCHES[family]}" 2>/dev/null | ip "-${family}" ${1+"$1"} -batch - 2>&1
     ) || status=1
     [[ ${status} -eq 0 || -n ${1-} ]] || return 1

@@ -12,7 +12,7 @@ network br0 bridged { uplink eth0 }
 vm one {
     memory 128M
     disk /images/guest.qcow2 { overlay on }
-    nic on br0 { address 192.168.0.171/24  gateway 192.168.0.1 }    # or none: the LAN's own DHCP
+    nic on br0 { address 192.168.0.171/24  gateway 192.168.0.1 }  # or none: the LAN's own DHCP
 }
 
 expect host reaches 192.168.0.1

@@ -263,9 +263,9 @@ END
   fail_at 15 'sleep 100' kinds "${BATS_TEST_TMPDIR}/lab.sh"
   world <<'END'
     before=$(snapshot)
-    lab up >/run/out 2>&1 &
+    bash "${script}" up >/run/out 2>&1 &
     for ((n = 0; n < 50; n++)); do pgrep -x sleep >/dev/null && break || sleep 0.1; done
-    kill -TERM "$(pgrep -o -f '^bash .*lab.sh up')"
+    kill -TERM $!
     wait $! && exit 1 || [[ $? -eq 143 ]]
     rm /run/out
     settled "${before}"

@@ -23,7 +23,7 @@ snapshot() {
   ip netns
   iptables-save | grep '^-\|^:kg-' || : # a table that was looked at stays, empty
   cat /proc/sys/net/ipv4/ip_forward
-  find /run /var/lib /etc/kvmgen-test 2>/dev/null | grep -v '^/run/etc\|^/run/work' | sort
+  find /run /var/lib /etc/kvmgen-test 2>/dev/null | grep -v '^/run/etc\|^/run/work' | sort || :
   ps -eo args= | grep '^dnsmasq' || :
 }
 
