@@ -293,8 +293,9 @@ def _print(text: str) -> None:
     if sys.stdout is None:
         _fail(OUTPUT, "cannot write to standard output: it is closed")
     try:
-        sys.stdout.buffer.write(_encoded(text))
-        sys.stdout.buffer.flush()
+        # A buffer of its own: that of sys.stdout may be none (PYTHONUNBUFFERED), and then writes only a part.
+        with open(sys.stdout.fileno(), "wb", closefd=False) as output:
+            output.write(_encoded(text))
     except OSError as error:
         _cannot_print(error)
 

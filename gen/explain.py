@@ -10,7 +10,11 @@ from gen.diagnostics import suggest
 from gen.vocabulary import CONTEXTS, KEYWORDS, SECOND_RING, Keyword, grammar, keywords_in, keywords_named, literals
 
 WORDS = sorted(
-    {*(word for keyword in KEYWORDS for word in (keyword.word, *literals(grammar(keyword).nodes))), *CODES, *SECOND_RING}
+    {
+        *(word for keyword in KEYWORDS for word in (keyword.word, *literals(grammar(keyword).nodes))),
+        *CODES,
+        *SECOND_RING,
+    }
 )
 """Every word that there is an explanation for."""
 

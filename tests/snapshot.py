@@ -29,7 +29,8 @@ _WITHOUT_ORDER = ("links", "routes", "qdiscs", "sysctls")
 
 # What moves by itself (`state` follows the carrier by up to a second), and what only makes lines long.
 _NOISE = re.compile(
-    r" (hello|tcn|topology_change|gc|hold|message_age|forward_delay)_timer +\S+|(\\ *| )(valid|preferred)_lft \S+| expires \S+| state \S+"
+    r" (hello|tcn|topology_change|gc|hold|message_age|forward_delay)_timer +\S+"
+    r"|(\\ *| )(valid|preferred)_lft \S+| expires \S+| state \S+"
     r"| \[\d+:\d+\]$| refcnt \d+| (gso|tso|gro)_\w+ \d+|\s+$"
 )
 # What tells a thing from the same thing made again.

@@ -92,7 +92,7 @@ def test_bash_reads_the_script_and_shellcheck_and_shfmt_have_nothing_to_say(case
         if text.startswith("#!"):
             assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0, name
             assert shellcheck(text) == [], name
-            shfmt = [Path(sys.executable).parent / "shfmt", "-d", "-i", "2", "-ci"]
+            shfmt = [str(Path(sys.executable).parent / "shfmt"), "-d", "-i", "2", "-ci"]
             done = subprocess.run(shfmt, input=text, text=True, capture_output=True, check=False)
             assert done.stdout == "", name
 

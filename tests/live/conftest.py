@@ -67,7 +67,7 @@ class Running:
             console = Console(self.world.path(listed[name][3]), self.world.path(log) if kept else None)
             self.world.at_end(console.close)
             if kept:
-                console.wait_for(rf"KVMGEN-GUEST READY[^\n]*\n", 90)
+                console.wait_for(r"KVMGEN-GUEST READY[^\n]*\n", 90)
             else:
                 # This target's QEMU keeps no log, so the line may be gone: a shell that answers says as much.
                 _until(lambda: console.shell("grep -q READY /dev/kmsg; ip -o -4 address show up", 90)[0] == 0)

@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile debian12
 # sha256 of bridged.dsl: bf340dad5e60958c0df5c170e2dc83154bde699a5731637a87a708697b413a67
-# sha256 of the runtime: b785cf68fe744ad8d1b8b4d83d33345c04e3553cdf5908515783a8d54fb8013e
+# sha256 of the runtime: 9e729d767a207cd89471ec7e0c0e982d18acc0e6ea15ea8096ee898f65a2492e
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=ad3f3d0a60a01807b83bdd64fa3d9cea6a73c31ac37ad70ee27be4d10a244bbc
+readonly KG_SHA256=0c08b1084635e6af94f695194523383d9d2eae29043903724f7ded300648e9a5
 readonly KG_LAB=bridged
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=debian12
 readonly KG_DSL=bridged.dsl
 readonly KG_DSL_SHA256=bf340dad5e60958c0df5c170e2dc83154bde699a5731637a87a708697b413a67
-readonly KG_RUNTIME_SHA256=b785cf68fe744ad8d1b8b4d83d33345c04e3553cdf5908515783a8d54fb8013e
+readonly KG_RUNTIME_SHA256=9e729d767a207cd89471ec7e0c0e982d18acc0e6ea15ea8096ee898f65a2492e
 readonly KG_RUN=/run/kvmgen/bridged
 readonly KG_VAR=/var/lib/kvmgen/bridged
 readonly KG_BATCH=yes
@@ -492,7 +492,7 @@ kg_read_files() {
 
 KG_DOCTOR=''          # yes: every finding is printed, not only what is missing
 KG_LACKS=''           # yes: something that is required is missing
-KG_ACCEL_NOW=''       # what guests are started with; empty until it has been worked out
+KG_ACCEL_NOW=''       # what guests are started with where it is not what their commands say
 KG_IMAGES=()          # the images that guests need,
 KG_IMAGE_FORMAT=()    # their formats where declared,
 KG_IMAGE_USE=()       # rw, or ro,
@@ -528,8 +528,8 @@ kg_doctor() {
   kg_check_memory
   kg_check_neighbours
   kg_check_names
-  [[ -z ${KG_LACKS} ]] || exit 5
-  [[ -z ${REPLY} ]] || exit 6
+  [[ -z ${KG_LACKS} ]] || kg_leave 5
+  [[ -z ${REPLY} ]] || kg_leave 6
 }
 
 # kg_requirements: leaves with 5 when something is missing that the operations in KG_CHOSEN need.
@@ -698,15 +698,15 @@ kg_need() {
 # kg_check_kinds: whether the kernel knows each kind of link that the lab makes. /sys/module does not show what is built
 # in or not loaded yet, so the rest is made once in a network namespace that ends with the command.
 kg_check_kinds() {
-  local kind said kinds=' '
+  local kind said bridge='' veth=''
   for kind in ${KG_KIND[@]+"${KG_KIND[@]}"}; do
-    case ${kind}:${kinds} in
-      *:*" ${kind} "*) ;;
-      bridge:* | veth:* | bond:* | dummy:*) kinds+="${kind} " ;;
+    case ${kind} in
+      bridge) bridge=bridge ;;
+      cable | bridge-join) veth=veth ;;
       *) ;;
     esac
   done
-  for kind in ${kinds}; do
+  for kind in ${bridge} ${veth}; do
     said=''
     if [[ ! -d /sys/module/${kind} ]]; then
       said=$(unshare -n ip link add name kg0 type "${kind}" 2>&1 || unshare -n brctl addbr kg0 2>&1) || said=${said:-no}
@@ -730,7 +730,7 @@ kg_check_guests() {
   [[ ${#KG_TAPS[@]} -eq 0 ]] || kg_check_tun
   kg_check_scripts
   for ((n = 0; n < ${#KG_IMAGES[@]}; n++)); do
-    [[ -n ${KG_MADE[${KG_IMAGES[n]}]-} ]] ||
+    [[ -n ${KG_MADE[${KG_IMAGES[n]}]-} && ! -e ${KG_IMAGES[n]} ]] ||
       kg_check_image "${KG_IMAGES[n]}" "${KG_IMAGE_FORMAT[n]}" "${KG_IMAGE_USE[n]}" "line ${KG_IMAGE_LINE[n]}"
   done
   kg_choose_accel
@@ -767,7 +767,7 @@ kg_check_scripts() {
 # kg_check_image PATH FORMAT ro|rw WHERE: FORMAT is empty where the lab declares none.
 kg_check_image() {
   local magic=''
-  IFS= read -r -d '' -n 4 magic 2>/dev/null <"$1" || :
+  if [[ -f $1 || -b $1 ]]; then IFS= read -r -d '' -n 4 magic 2>/dev/null <"$1" || :; fi
   if [[ ! -e $1 ]]; then
     kg_find missing "$1 ($4): there is no such file"
   elif [[ ! -f $1 && ! -b $1 ]]; then
@@ -785,29 +785,28 @@ kg_check_image() {
   fi
 }
 
-# kg_choose_accel: KG_ACCEL_NOW is what guests are started with: what KVMGEN_ACCEL says, else the target's own choice,
-# without KVM where it does not work.
+# kg_choose_accel: KG_ACCEL_NOW is what guests are started with: what KVMGEN_ACCEL says, else tcg where KVM is of no
+# use, else nothing, which leaves it to their commands. KG_ACCEL is empty for a target whose QEMU takes KVM by itself.
 kg_choose_accel() {
-  [[ -z ${KG_ACCEL_NOW} || -n ${KG_DOCTOR} ]] || return 0
-  KG_ACCEL_NOW=${KG_ACCEL}
-  case ${KVMGEN_ACCEL-} in
+  KG_ACCEL_NOW=${KVMGEN_ACCEL-}
+  case ${KG_ACCEL_NOW} in
     '') ;;
     kvm | tcg | kvm:tcg)
-      KG_ACCEL_NOW=${KVMGEN_ACCEL}
-      kg_find ok "guests run with ${KVMGEN_ACCEL}, as KVMGEN_ACCEL says"
+      kg_find ok "guests run with ${KG_ACCEL_NOW}, as KVMGEN_ACCEL says"
       return
       ;;
-    *) kg_die 2 "KVMGEN_ACCEL is \`${KVMGEN_ACCEL}\`" 'it may be kvm, tcg or kvm:tcg' ;;
+    *) kg_die 2 "KVMGEN_ACCEL is \`${KG_ACCEL_NOW}\`" 'it may be kvm, tcg or kvm:tcg' ;;
   esac
-  [[ ${KG_ACCEL} == kvm* ]] || return 0
-  if kg_try_kvm; then
+  if [[ ${KG_ACCEL} == tcg ]]; then
+    return
+  elif kg_try_kvm; then
     kg_find ok "KVM: ${REPLY}"
-  elif [[ ${KG_ACCEL} == *tcg ]]; then
+  elif [[ ${KG_ACCEL} == kvm ]]; then
+    kg_find missing "KVM: ${REPLY}"
+  else
     KG_ACCEL_NOW=tcg
     kg_find warn "no KVM: ${REPLY}; guests are emulated, which is slower"
     [[ -n ${KG_DOCTOR} ]] || kg_warn "guests are emulated, which is slower: ${REPLY}"
-  else
-    kg_find missing "KVM: ${REPLY}"
   fi
 }
 
@@ -847,17 +846,19 @@ kg_boot_linux() {
     -kernel "$1" -append 'console=ttyS0 earlyprintk=ttyS0 panic=-1' </dev/null 2>&1
 }
 
-# kg_accelerate WORD...: KG_WORDS is the command of a guest with the accelerator that was chosen. `-cpu host` is KVM's
+# kg_accelerate WORD...: KG_WORDS is the command of a guest as it stands, or with KG_ACCEL_NOW. `-cpu host` is KVM's
 # alone: without KVM, QEMU would refuse the guest.
 kg_accelerate() {
+  KG_WORDS=("$@")
+  [[ -n ${KG_ACCEL_NOW} ]] || return 0
   KG_WORDS=("$1")
+  [[ -n ${KG_ACCEL} ]] || KG_WORDS+=(-machine "accel=${KG_ACCEL_NOW}")
   shift
   while [[ $# -gt 0 ]]; do
-    case ${KG_ACCEL_NOW:-${KG_ACCEL}}:$1:${2-} in
-      tcg:-enable-kvm:*) ;;
+    case ${KG_ACCEL_NOW}:$1:${2-} in
       tcg:-cpu:host | tcg:-cpu:host,*) shift ;;
-      *:-machine:*"accel=${KG_ACCEL}"*)
-        KG_WORDS+=("$1" "${2/"accel=${KG_ACCEL}"/"accel=${KG_ACCEL_NOW:-${KG_ACCEL}}"}")
+      *:-machine:*)
+        KG_WORDS+=("$1" "${2/"accel=${KG_ACCEL}"/"accel=${KG_ACCEL_NOW}"}")
         shift
         ;;
       *) KG_WORDS+=("$1") ;;
@@ -1029,14 +1030,19 @@ kg_stands() {
   esac
 }
 
-# kg_select: KG_CHOSEN becomes the operations that --only names, all without it. A name that none has: exit 2.
+# kg_select: KG_CHOSEN becomes the operations that --only names, by number, object or statement, with what goes with
+# them; all without it. A name that none has: exit 2.
 kg_select() {
-  local n
+  local n rest
   KG_CHOSEN=()
   for ((n = 1; n <= KG_COUNT; n++)); do
-    if [[ -z ${KG_ONLY} || ${n} == "${KG_ONLY}" || " ${KG_OBJECT[n]} ${KG_TEXTS[n]} " == *" ${KG_ONLY} "* ]]; then
-      KG_CHOSEN[n]=yes
-    fi
+    rest=${KG_TEXTS[n]#* }
+    case ${KG_ONLY} in
+      '' | "${n}" | "${KG_OBJECT[n]}") KG_CHOSEN[n]=yes ;;
+      *)
+        if [[ ${rest%% *} == "${KG_ONLY}" || -n ${KG_CHOSEN[KG_WITHIN[n]]-} ]]; then KG_CHOSEN[n]=yes; fi
+        ;;
+    esac
   done
   [[ -z ${KG_ONLY} || ${#KG_CHOSEN[@]} -gt 0 ]] || kg_die 2 "nothing in this lab is called \`${KG_ONLY}\`"
 }
@@ -1072,8 +1078,8 @@ kg_integrity() {
     "its sha256 is ${sum}, it was ${KG_SHA256}" 'build it again from the lab file'
 }
 
-# kg_lock: one run at a time for a lab; exit 7 when another has it. The lock is the open file 9, which no child
-# inherits.
+# kg_lock: one run at a time for a lab; exit 7 when another has it. The lock is the open file 9, which no
+# daemon of the lab inherits.
 kg_lock() {
   local folder=${KG_RUN%/*}
   [[ -z ${KG_LOCK} ]] || return 0
@@ -1448,7 +1454,6 @@ kg_run_spaces() {
     if [[ ${status} -eq 0 ]]; then
       REPLY=$(
         trap '' HUP INT TERM
-        exec 9>&-
         printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' ip -n '{}' -batch "${KG_RUN}/batch.{}" 2>&1
       ) || kg_log "${REPLY}"
       for space in "$@"; do
@@ -1470,7 +1475,7 @@ kg_run_spaces() {
 }
 
 # kg_run_lines BATCH LINES [-force]: gives the lines to the batch's tool; REPLY is what it says, status 1 when it
-# is not content.
+# is not content. The tool holds the lock as well, so that nobody undoes what it still makes after this shell was killed.
 kg_run_lines() {
   local space=${1#* } text=$2 tool=() status=0
   case $1 in
@@ -1486,12 +1491,11 @@ kg_run_lines() {
   if { printf '%s' "${text}" >"${KG_RUN}/batch"; } 2>/dev/null; then
     REPLY=$(
       trap '' HUP INT TERM
-      exec "${tool[@]}" 2>&1 <"${KG_RUN}/batch" 9>&-
+      exec "${tool[@]}" 2>&1 <"${KG_RUN}/batch"
     ) || status=1
   else # a full disk stops no undo
     REPLY=$(
       trap '' HUP INT TERM
-      exec 9>&-
       printf '%s' "${text}" 2>/dev/null | "${tool[@]}" 2>&1
     ) || status=1
   fi
@@ -1736,13 +1740,13 @@ kg_uplink_lines() {
   # With its port's MAC the bridge keeps the host's address at the LAN's DHCP server and in its neighbours' tables.
   [[ ${KG_FACTS[*]} == *"mac - $2 "* ]] || KG_BATCHES[4]="link set dev $2 address ${mac%% *}"$'\n'
   KG_BATCHES[4]+="link set dev $2 up"$'\n'
-  kg_lines 'addr add' "$2"
+  kg_lines 'addr add' "$2" nodad
   KG_BATCHES[4]+="link set dev $1 master $2"$'\n'
   kg_lines 'route replace' "$2"
   kg_lines 'addr del' "$1"
 }
 
-# kg_lines VERB LINK: adds a line to KG_BATCHES for each address or route in KG_MOVED. Routes to the link itself come
+# kg_lines VERB LINK [nodad]: adds a line to KG_BATCHES for each address or route in KG_MOVED. Routes to the link itself come
 # before those through a gateway, and a primary address goes after its secondary ones, which would go with it.
 kg_lines() {
   local entry family head late=()
@@ -1753,7 +1757,7 @@ kg_lines() {
     case $1:${entry} in
       'addr add:address '*)
         head=${head/ label @/ label "$2"}
-        [[ ${family} == 4 ]] || head+=' nodad'
+        [[ ${family} == 4 || ${head} == *nodad* ]] || head+=${3+" $3"}
         KG_BATCHES[family]+="addr add ${head} dev $2"$'\n'
         ;;
       'addr del:address '*)
@@ -1787,7 +1791,6 @@ kg_move() {
     kg_log "ip -${family} -batch -"$'\n'"${KG_BATCHES[family]}"
     KG_SAID=$(
       trap '' HUP INT TERM
-      exec 9>&-
       printf '%s' "${KG_BATCHES[family]}" 2>/dev/null | ip "-${family}" ${1+"$1"} -batch - 2>&1
     ) || status=1
     [[ ${status} -eq 0 || -n ${1-} ]] || return 1
@@ -1851,7 +1854,7 @@ kg_capture_route() {
   case $2:${line} in
     4:*' proto kernel '*)
       address=$(kg_word_after src "${line}")
-      [[ " ${KG_MOVED[*]-} " == *"address 4 ${address}/"*noprefixroute* ]] || return 0
+      kg_has_own_route "${address}" || return 0
       ;;
     6:*' proto kernel '* | 6:*' proto ra '* | 6:fe80:* | 6:ff00:*) return 0 ;;
     *) ;;
@@ -1881,6 +1884,16 @@ kg_capture_route() {
     fi
   done
   KG_MOVED+=("route $2${words}")
+}
+
+# kg_has_own_route ADDRESS: whether the kernel makes no route of this address (NetworkManager wants it so), so that the
+# route to its network is somebody's own.
+kg_has_own_route() {
+  local moved
+  for moved in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
+    [[ ${moved} != "address 4 $1/"*noprefixroute* ]] || return 0
+  done
+  return 1
 }
 
 # kg_read_moved FILE: KG_MOVED from it; status 1 when a line is not in the grammar that kg_uplink writes.
@@ -2533,6 +2546,7 @@ kg_vm() {
     list:1 | start:2 | stop:2 | kill:2 | console:2 | log:2) ;;
     *) kg_vm_usage "$@" ;;
   esac
+  [[ ${EUID} -eq 0 ]] || kg_die 5 "the guests of a lab are root's"
   kg_guests
   if [[ ${verb} != list ]]; then
     for number in ${KG_VMS[@]+"${!KG_VMS[@]}"}; do
@@ -2579,6 +2593,10 @@ kg_vm_start() {
   elif [[ -n ${KG_DRY} ]]; then
     KG_CHOSEN[$2]=yes
     kg_pass print
+  elif kg_read_journal && [[ -n ${KG_FOREIGN_BUILD} ]]; then
+    kg_die 1 "another build of ${KG_LAB} is up" 'setup.sh up goes over to this one'
+  elif [[ ! -e ${KG_RUN}/journal ]]; then
+    kg_die 1 "${KG_LAB} is down" 'setup.sh up builds it'
   else
     kg_run_one "$2"
   fi
@@ -2674,13 +2692,20 @@ kg_join_stream() {
 # kg_join_terminal: joins the pty on 5 with the terminal on 6. The terminal is read by cat: bash's own `read -n` would
 # switch Ctrl-C and Ctrl-Z on again, which are the guest's here.
 kg_join_terminal() {
+  local reader key
   KG_TERMINAL=$(stty -g <&6)
   stty raw -echo <&6
-  cat <&5 2>/dev/null & # it says so when the guest goes
-  KG_CARRIERS=("$!")
-  kg_type_keys "${KG_CARRIERS[0]}" < <(kg_read_terminal || :) >&5 &
-  KG_CARRIERS+=("$!")
-  wait "$!" # a signal does not have to wait for the next key
+  exec 4< <(kg_read_terminal || :)
+  read -r -u 4 reader
+  kg_show_screen "${reader}" &
+  KG_CARRIERS=("${reader}" "$!")
+  while IFS= read -r -d '' -n 1 -u 4 key && [[ ${key} != $'\x1d' ]]; do
+    if [[ -n ${key} ]]; then
+      printf '%s' "${key}" >&5
+    else # Ctrl-@
+      printf '\0' >&5
+    fi
+  done
   kg_leave_console
   KG_TERMINAL=''
   printf '\n'
@@ -2692,24 +2717,14 @@ kg_read_terminal() {
   exec cat <&6
 }
 
-# kg_type_keys SCREEN: copies keys until Ctrl-] or until the process SCREEN has ended, which is when the guest goes.
-kg_type_keys() {
-  local reader key status
-  read -r reader
-  while :; do
-    IFS= read -r -d '' -n 1 -t 1 key
-    status=$?
-    if [[ ${status} -gt 128 ]]; then
-      kill -0 "$1" 2>/dev/null || break
-    elif [[ ${status} -ne 0 || ${key} == $'\x1d' ]]; then
-      break
-    elif [[ -z ${key} ]]; then # Ctrl-@
-      printf '\0'
-    else
-      printf '%s' "${key}"
-    fi
-  done
-  kill "${reader}"
+# kg_show_screen READER: prints what the guest writes. When the guest goes, it ends READER, and so the console.
+kg_show_screen() {
+  local screen
+  cat <&5 2>/dev/null &
+  screen=$!
+  trap 'kill "${screen}"; exit' TERM
+  wait "${screen}"
+  kill "$1"
 }
 
 # Shows without touching: the plain commands, what each operation is for, what would change, what stands.
@@ -2926,6 +2941,8 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   --slow                  a process for each command, no batches
   --keep                  leave a failure as it is
   --wait SECONDS          how long guests have to go off (10)
+
+environment: KVMGEN_ACCEL=kvm|tcg|kvm:tcg runs guests that way, whatever this host seems to have
 
 exit: 0 done, 1 failed and taken back, 2 usage, 3 status: down, 4 status: a part, 5 something is missing, 6 something
 foreign is in the way, 7 another run is at work, 8 not all could be taken back, 9 this file or its state is not as
