@@ -576,18 +576,40 @@ def test_the_tab_key_offers_what_can_stand_there(line: str, offered: list[str]) 
 # Any text
 
 
-WORDS = sorted({word for lab in LABS for word in re.findall(r"[^\s{};#]+|[{};]", lab.read_text())})
+WORD = re.compile(r"[^\s{};#]+")
+WORDS = sorted({word for lab in LABS for word in WORD.findall(lab.read_text())})
+
+
+def shape_of(word: str) -> str:
+    """`10.0.0.1/24` and `10.9.9.9/8` look alike, and so do `vm` and `br-in`, `512M` and `128M`."""
+    return re.sub(r"\d+", "0", re.sub(r"[A-Za-z][\w.-]*", "a", word))
+
+
+ALIKE = {shape: [word for word in WORDS if shape_of(word) == shape] for shape in map(shape_of, WORDS)}
 
 
 @st.composite
 def mutated_labs(draw: st.DrawFn) -> str:
-    """A real lab in which words were deleted, doubled, swapped or replaced by others of the language."""
-    pieces = re.split(r"(\s+|[{};])", draw(st.sampled_from(LABS)).read_text())
+    """A real lab in which lines were dropped, doubled and moved, and words replaced, mostly by such as look alike."""
+    lines = draw(st.sampled_from(LABS)).read_text().splitlines()
     for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(pieces) - 1))
-        other = draw(st.one_of(st.sampled_from(WORDS), st.sampled_from(pieces), st.text(max_size=8)))
-        pieces[at : at + draw(st.integers(0, 3))] = [other, *pieces[at : at + draw(st.integers(0, 1))]]
-    return "".join(pieces)
+        at = draw(st.integers(0, len(lines) - 1))
+        found = list(WORD.finditer(lines[at]))
+        change = draw(st.sampled_from(["word", "word", "word", "any word", "drop", "double", "move"]))
+        if change == "drop":
+            lines[at] = ""
+        elif change == "double":
+            lines.insert(at, lines[at])
+        elif change == "move":
+            lines.insert(draw(st.integers(0, len(lines) - 1)), lines.pop(at))
+        elif found:
+            word = draw(st.sampled_from(found))
+            others = ALIKE.get(shape_of(word[0]), WORDS) if change == "word" else WORDS
+            other = draw(
+                st.sampled_from(others) | st.text(max_size=6) if change == "any word" else st.sampled_from(others)
+            )
+            lines[at] = lines[at][: word.start()] + other + lines[at][word.end() :]
+    return "\n".join(lines) + "\n"
 
 
 def assert_diagnosed_or_built(text: str) -> None:
