@@ -612,12 +612,12 @@ def mutated_labs(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
-def assert_diagnosed_or_built(text: str) -> None:
+def assert_diagnosed_or_built(text: str, target: str = "debian12") -> None:
     """Whatever the text, the compiler has an answer; an exception other than Stopped is a bug."""
     diagnostics = Diagnostics()
     source = Source("lab.dsl", text)
     try:
-        built = driver.build(source, diagnostics, "debian12")
+        built = driver.build(source, diagnostics, target)
     except driver.Stopped:
         assert diagnostics.has_errors
     else:
@@ -638,6 +638,6 @@ def test_any_words_of_the_language_are_diagnosed_or_built(text: str) -> None:
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(mutated_labs())
-def test_a_real_lab_with_mistakes_in_it_is_diagnosed_or_built(text: str) -> None:
-    assert_diagnosed_or_built(text)
+@given(mutated_labs(), st.sampled_from(profile.names()))
+def test_a_real_lab_with_mistakes_in_it_is_diagnosed_or_built(text: str, target: str) -> None:
+    assert_diagnosed_or_built(text, target)
