@@ -6,11 +6,10 @@ import json
 import os
 import pty
 import re
-import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
@@ -43,13 +42,13 @@ def run(
     stdin: str = "",
     env: Mapping[str, str] | None = None,
     stdout: int = subprocess.PIPE,
-    preexec_fn: Callable[[], object] | None = None,
+    first: str = ":",
 ) -> Done:
-    """`kvmgen ARGUMENTS`, to its end."""
+    """`kvmgen ARGUMENTS` to its end; `first` is bash that sets up its process."""
     return subprocess.run(
-        [*KVMGEN, *arguments],
+        ["bash", "-c", f'{first} && exec "$@"', "bash", *KVMGEN, *arguments],
         cwd=cwd, input=stdin, env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-        stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False, preexec_fn=preexec_fn,
+        stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 
@@ -177,7 +176,7 @@ def test_an_output_folder_that_is_there_keeps_what_else_is_in_it(folder: Path) -
 def test_what_is_written_has_the_modes_that_the_umask_allows(
     folder: Path, umask: int, modes: tuple[int, int, int]
 ) -> None:
-    run("build", "good.dsl", "-o", "out", "--no-shellcheck", cwd=folder, preexec_fn=lambda: os.umask(umask))
+    run("build", "good.dsl", "-o", "out", "--no-shellcheck", cwd=folder, first=f"umask {umask:o}")
     written = (folder / "out", folder / "out" / "setup.sh", folder / "out" / "SHA256SUMS")
     assert tuple(stat.S_IMODE(path.stat().st_mode) for path in written) == modes
 
@@ -207,10 +206,7 @@ def test_a_file_that_may_not_grow_leaves_nothing_half_written(folder: Path, out:
     (folder / "out").mkdir()
     (folder / "out" / "setup.sh").write_text("old")
     before = everything_below(folder)
-    done = run(
-        "build", "good.dsl", "-o", out, "--no-shellcheck", cwd=folder,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)),
-    )  # fmt: skip
+    done = run("build", "good.dsl", "-o", out, "--no-shellcheck", cwd=folder, first="ulimit -f 8")
     assert_one_line(done, 74, f"cannot write `{out}`: file too large")
     assert everything_below(folder) == before
 
@@ -266,14 +262,12 @@ def test_a_pipe_that_is_closed_after_its_first_byte_is_one_clear_line(unbuffered
 
 
 def test_a_closed_standard_output_is_one_clear_line() -> None:
-    done = run("init", preexec_fn=lambda: os.close(1))
+    done = run("init", first="exec >&-")
     assert_one_line(done, 74, "cannot write to standard output: it is closed")
 
 
 def test_a_message_that_cannot_be_written_does_not_change_the_exit_code(folder: Path) -> None:
-    command = f"{' '.join(KVMGEN)} check bad.dsl 2>/dev/full"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    assert subprocess.run(["bash", "-c", command], cwd=folder, env=environment, check=False).returncode == 1
+    assert run("check", "bad.dsl", cwd=folder, first="exec 2>/dev/full").returncode == 1
 
 
 # Input that cannot be read, and usage
@@ -308,8 +302,7 @@ def test_a_file_that_may_not_be_read_is_one_clear_line(folder: Path) -> None:
 
 
 def test_a_closed_standard_input_is_one_clear_line() -> None:
-    command = f"{' '.join(KVMGEN)} check - <&-"
-    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run("check", "-", first="exec <&-")
     assert_one_line(done, 2, "cannot read standard input: it is closed")
 
 
@@ -483,8 +476,7 @@ def test_fmt_does_the_other_files_though_one_cannot_be_formatted(folder: Path) -
 def test_fmt_that_cannot_write_leaves_the_file_as_it_was(folder: Path) -> None:
     (folder / "good.dsl").write_text("vm   a\n" + "# text\n" * 2000)
     before = everything_below(folder)
-    limit = resource.RLIMIT_FSIZE
-    done = run("fmt", "good.dsl", cwd=folder, preexec_fn=lambda: resource.setrlimit(limit, (4096, 4096)))
+    done = run("fmt", "good.dsl", cwd=folder, first="ulimit -f 4")
     assert_one_line(done, 74, "cannot write `good.dsl`: file too large")
     assert everything_below(folder) == before
 

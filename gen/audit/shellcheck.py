@@ -32,7 +32,7 @@ def shellcheck(script: str) -> list[Finding]:
     program = beside if os.access(beside, os.X_OK) else shutil.which("shellcheck")
     if program is None:
         raise ShellcheckMissing
-    done = subprocess.run([program, *COMMAND], input=script, capture_output=True, text=True, check=False)
+    done = subprocess.run([program, *COMMAND], input=script, capture_output=True, encoding="utf-8", check=False)
     if done.returncode not in (0, 1):
         return [Finding(0, 0, "error", f"shellcheck failed: {done.stderr.strip() or done.returncode}")]
     comments = json.loads(done.stdout)["comments"]
