@@ -11,4 +11,9 @@ def qemu(*pairs: str | tuple[str, str]) -> str:
 
     A comma in a value is doubled (qemu(1), "Standard options"); a pair without a value is written bare.
     """
-    return ",".join(pair if isinstance(pair, str) else f"{pair[0]}={pair[1].replace(',', ',,')}" for pair in pairs)
+    return ",".join(pair if isinstance(pair, str) else f"{pair[0]}={qemu_value(pair[1])}" for pair in pairs)
+
+
+def qemu_value(value: str) -> str:
+    """A value alone, for an option list that is spelled elsewhere."""
+    return value.replace(",", ",,")

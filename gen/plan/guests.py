@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gen.encode import qemu
+from gen.encode import qemu, qemu_value
 from gen.model import Disk, Lab, Network, Vm, VmNic
 from gen.plan.operation import Builder
 from gen.profile import Profile
@@ -137,11 +137,6 @@ def qemu_command(build: Builder, vm: Vm, networks: dict[str, Network], profile: 
     for name, value in vm.options:
         words += [f"-{name}"] + ([value] if value else [])
     return (*words, "-pidfile", f"{base}.pid", "-daemonize")
-
-
-def qemu_value(value: str) -> str:
-    """A value for the middle of a QEMU option list that the profile spells."""
-    return value.replace(",", ",,")
 
 
 def _flat(commands: tuple[Command, ...]) -> list[str]:

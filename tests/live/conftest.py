@@ -14,7 +14,7 @@ from gen import driver
 from gen.diagnostics import Diagnostics, render
 from gen.model import HOST, Lab
 from gen.source import Source
-from tests.console import Console
+from tests.console import Console, guest_console
 from tests.guest import guest_image, guest_iso, guest_kernel
 from tests.snapshot import Snapshot
 from tests.world import Source as Origin
@@ -61,16 +61,8 @@ class Running:
     def console(self, name: str) -> Console:
         """The serial console of a guest that has booted."""
         if name not in self._consoles:
-            listed = {line.split()[0]: line.split() for line in self.setup("vm", "list").stdout.splitlines()}
-            log = f"/run/kvmgen/{self.lab.name}/vm/{name}.console"
-            kept = self.world.run("test", "-e", log, check=False).returncode == 0
-            console = Console(self.world.path(listed[name][3]), self.world.path(log) if kept else None)
-            self.world.at_end(console.close)
-            if kept:
-                console.wait_for(r"KVMGEN-GUEST READY[^\n]*\n", 90)
-            else:
-                # This target's QEMU keeps no log, so the line may be gone: a shell that answers says as much.
-                _until(lambda: console.shell("grep -q READY /dev/kmsg; ip -o -4 address show up", 90)[0] == 0)
+            console = guest_console(self.world, self.lab.name, name)
+            console.wait_for(r"KVMGEN-GUEST READY[^\n]*\n", 90)
             self._consoles[name] = console
         return self._consoles[name]
 
@@ -141,15 +133,6 @@ class Running:
         if not target.startswith(("debian", "ubuntu")):
             self.world.run("mkdir", "-p", "/usr/libexec")
             self.world.run("ln", "-s", "/usr/bin/qemu-system-x86_64", "/usr/libexec/qemu-kvm")
-
-
-def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    import time
-
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.2)
 
 
 @pytest.fixture
