@@ -41,21 +41,17 @@ def add_cables(build: Builder, lab: Lab, profile: Profile) -> None:
             "cable",
             f"{'/'.join(left)} - {'/'.join(right)}",
             link.at,
-            do=(
-                *profile.command(
-                    "veth_between_netns",
-                    left=link.left.nic,
-                    left_netns=link.left.node,
-                    left_passing=passing[left],
-                    right=link.right.nic,
-                    right_netns=link.right.node,
-                    right_passing=passing[right],
-                ),
-                _alias(build, *left),
-                _alias(build, *right),
+            do=profile.command(
+                "veth_between_netns",
+                left=link.left.nic,
+                left_netns=link.left.node,
+                left_passing=passing[left],
+                right=link.right.nic,
+                right_netns=link.right.node,
+                right_passing=passing[right],
             ),
             undo=[in_netns(link.left.node, "ip", "link", "delete", "dev", link.left.nic)],
-            probe=[("link", *left), ("link", *right)],
+            probe=[("there", *left), ("there", *right)],
             look=in_netns(link.left.node, "ip", "link", "show", "dev", link.left.nic),
             within=build.made["netns", link.left.node],
         )
@@ -77,11 +73,10 @@ def _add_cable_to_network(build: Builder, node: Node, nic: Nic, network: str, pa
             *_renamed(
                 profile.command("veth_into_netns", outer=nic.outer, nic=nic.name, netns=node.name, passing=passing)
             ),
-            _alias(build, ROOT, nic.outer),
-            _alias(build, node.name, nic.name),
+            ("ip", "link", "set", "dev", nic.outer, "alias", build.mark),
         ),
         undo=[("ip", "link", "delete", "dev", nic.outer)],
-        probe=[("link", ROOT, nic.outer), ("link", node.name, nic.name)],
+        probe=[("link", ROOT, nic.outer), ("there", node.name, nic.name)],
         look=("ip", "link", "show", "dev", nic.outer),
         within=build.made["netns", node.name],
     )
@@ -123,12 +118,9 @@ def _add_inner_bridge(build: Builder, netns: str, bridge: InnerBridge, profile: 
         "bridge",
         f"{netns}/{bridge.name}",
         bridge.at,
-        do=[
-            *(in_netns(netns, *command) for command in profile.command("bridge_add", bridge=bridge.name)),
-            _alias(build, netns, bridge.name),
-        ],
+        do=[in_netns(netns, *command) for command in profile.command("bridge_add", bridge=bridge.name)],
         undo=[in_netns(netns, *command) for command in profile.command("bridge_delete", bridge=bridge.name)],
-        probe=[("link", netns, bridge.name)],
+        probe=[("there", netns, bridge.name)],
         look=in_netns(netns, *profile.command("bridge_look", bridge=bridge.name)[0]),
         within=within,
     )
@@ -223,10 +215,6 @@ def _carrier(build: Builder, node: Node, route: Route) -> int:
 def _renamed(commands: tuple[Command, ...]) -> Iterator[Command]:
     """Without those that would rename a link to the name that it has."""
     return (command for command in commands if not (command[-2] == "name" and command[-3] == command[-1]))
-
-
-def _alias(build: Builder, netns: str, link: str) -> Command:
-    return in_netns(netns, "ip", "link", "set", "dev", link, "alias", build.mark)
 
 
 def _passing_names(lab: Lab) -> dict[tuple[str, str], str]:

@@ -82,6 +82,10 @@ kg_ours() {
       'bridged '*) [[ -z ${KG_IS["link - ${fact##* }"]-} ]] || return 0 ;;
       "exists ${KG_VAR}/"* | "symlink "*) return 0 ;;
       'link '* | 'netns '* | 'process '* | "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) return 0 ;;
+      'there '*) # in a namespace of the lab's own
+        fact=${fact#there }
+        [[ -z ${KG_IS["netns ${fact%% *}"]-} ]] || return 0
+        ;;
       'rule '*"kvmgen:${KG_LAB}"*) return 0 ;; # the jump to a chain of the lab's own
       *) ;;
     esac

@@ -54,7 +54,7 @@ kg_unlock() {
 # BUILD (this one), and are therefore not read. A last line that a crash cut short does not count; any other line that
 # is not three integers: status 1.
 kg_read_journal() {
-  local line boot build format wanted=${1-${KG_SHA256}} pattern='^([1-9][0-9]{0,6}) ([124]) ([0-9]{1,18})$'
+  local line boot build format n phase extra wanted=${1-${KG_SHA256}}
   KG_NOTED=()
   KG_EXTRA=()
   KG_FOREIGN_BUILD=''
@@ -68,14 +68,16 @@ kg_read_journal() {
       KG_FOREIGN_BUILD=${build}
       return 0
     fi
-    while IFS= read -r line; do
-      [[ ${line} =~ ${pattern} ]] || return 1
-      if [[ ${BASH_REMATCH[2]} == 4 ]]; then
-        unset "KG_NOTED[${BASH_REMATCH[1]}]" "KG_EXTRA[${BASH_REMATCH[1]}]"
-      else
-        KG_NOTED[BASH_REMATCH[1]]=${BASH_REMATCH[2]}
-        KG_EXTRA[BASH_REMATCH[1]]=${BASH_REMATCH[3]}
-      fi
+    while IFS=' ' read -r n phase extra; do
+      case ${n}/${phase}/${extra} in
+        *[!0-9/]* | *//* | /* | */ | 0* | ????????*/*/* | */*/???????????????????*) return 1 ;;
+        */[12]/*)
+          KG_NOTED[n]=${phase}
+          KG_EXTRA[n]=${extra}
+          ;;
+        */4/*) unset "KG_NOTED[${n}]" "KG_EXTRA[${n}]" ;;
+        *) return 1 ;;
+      esac
     done
   } <"${KG_RUN}/journal"
 }
@@ -105,7 +107,7 @@ kg_write_journal() {
 
 # kg_journal PHASE NUMBER...: one write for all. Status 1 when it cannot be written.
 kg_journal() {
-  local phase=$1 n text='' fact value
+  local phase=$1 n lines=() fact value
   shift
   for n in "$@"; do
     case ${phase} in
@@ -121,10 +123,10 @@ kg_journal() {
       2) KG_NOTED[n]=2 ;;
       *) ;;
     esac
-    text+="${n} ${phase} ${KG_EXTRA[n]-0}"$'\n'
+    lines+=("${n} ${phase} ${KG_EXTRA[n]-0}")
     [[ ${phase} != 4 ]] || unset "KG_NOTED[${n}]" "KG_EXTRA[${n}]"
   done
-  printf '%s' "${text}" >>"${KG_RUN}/journal"
+  printf '%s\n' "${lines[@]}" >>"${KG_RUN}/journal"
 }
 
 # kg_forget: removes the lab's own folders, save what is not its own in them (disks, a user's files).

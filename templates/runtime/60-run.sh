@@ -9,6 +9,7 @@ KG_KEY=''                   # what kg_encode found: "ip NAMESPACE" or "iptables 
 KG_ENCODED=''               # and the command's line in that batch
 KG_KEYS=()                  # the open batches in the order in which they run
 declare -A KG_LINES_OF=()   # open batch -> its lines
+declare -A KG_TAIL_OF=()    # and the last of them, since to append to a long text is to copy it
 declare -A KG_NUMBERS_OF=() # open batch -> the number of each line's operation
 KG_FED=()                   # number -> how many commands of it there were so far
 KG_RAN=()                   # number -> how many of them ran
@@ -62,7 +63,7 @@ kg_encode() {
 kg_feed() {
   local n=$1
   shift
-  kg_going || return 0
+  [[ ${KG_SIGNAL}${KG_FAILED} == 0 ]] || kg_going || return 0
   KG_FED[n]=$((${KG_FED[n]-0} + 1))
   if [[ -n ${KG_STANDS[n]-} && ${KG_FED[n]} -eq 1 && ${KG_PARTS[n]} -gt 1 && -z ${KG_BACKWARD} ]]; then
     KG_RAN[n]=1 # the creation of what is there already
@@ -85,21 +86,26 @@ kg_feed() {
 
 # kg_collect NUMBER: puts the line into its batch.
 kg_collect() {
-  if [[ -z ${KG_LINES_OF[${KG_KEY}]-} ]]; then
+  if [[ -z ${KG_NUMBERS_OF[${KG_KEY}]-} ]]; then
     if [[ ${KG_KEY} == 'ip -' ]]; then
       KG_KEYS=("${KG_KEY}" ${KG_KEYS[@]+"${KG_KEYS[@]}"})
     else
       KG_KEYS+=("${KG_KEY}")
     fi
   fi
-  KG_LINES_OF[${KG_KEY}]+="${KG_ENCODED}"$'\n'
   KG_NUMBERS_OF[${KG_KEY}]+="$1 "
+  KG_TAIL_OF[${KG_KEY}]+="${KG_ENCODED}"$'\n'
+  if [[ ${#KG_TAIL_OF[${KG_KEY}]} -gt 4000 ]]; then
+    KG_LINES_OF[${KG_KEY}]+=${KG_TAIL_OF[${KG_KEY}]}
+    KG_TAIL_OF[${KG_KEY}]=''
+  fi
 }
 
 # kg_flush: runs the open batches.
 kg_flush() {
   local key spaces=()
   [[ ${#KG_KEYS[@]} -gt 0 ]] || return 0
+  for key in "${KG_KEYS[@]}"; do KG_LINES_OF[${key}]+=${KG_TAIL_OF[${key}]}; done
   if kg_going && kg_begin "${KG_KEYS[@]}"; then
     for key in "${KG_KEYS[@]}"; do
       kg_going || break
@@ -112,6 +118,7 @@ kg_flush() {
   fi
   KG_KEYS=()
   KG_LINES_OF=()
+  KG_TAIL_OF=()
   KG_NUMBERS_OF=()
   kg_made
 }
