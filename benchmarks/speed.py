@@ -2,9 +2,9 @@
 
     python benchmarks/speed.py [--runs N] [LAB...] > benchmarks/speed.md
 
-Needs root and the packages of tests/apt-packages.txt; mininet and libvirt-daemon with libvirt-clients are measured where
-they are installed. Every run has a private host of its own (tests/world.py). The ways of a row take turns, so that what
-else the machine does falls on all of them; figures are medians, ratios are medians of the ratios within each turn.
+Needs root and the packages of tests/apt-packages.txt; mininet and libvirt-daemon with libvirt-clients are measured
+where they are installed. Every run has a private host of its own (tests/world.py). The ways of a lab take turns, so
+that what else the machine does falls on all of them; figures are medians, ratios are medians of the ratios in each turn.
 """
 
 from __future__ import annotations
@@ -175,7 +175,8 @@ def mininet(lab: str) -> Way:
 
 _NETWORK = """
 <network><name>nt{0}</name><forward mode='nat' dev='ens33'/><bridge name='nt{0}'/>
-<ip address='10.1.{0}.1' netmask='255.255.255.0'><dhcp><range start='10.1.{0}.100' end='10.1.{0}.200'/></dhcp></ip></network>
+<ip address='10.1.{0}.1' netmask='255.255.255.0'><dhcp><range start='10.1.{0}.100' end='10.1.{0}.200'/></dhcp></ip>
+</network>
 """
 
 

@@ -82,7 +82,7 @@ def _add_server(
         label if netns == ROOT else f"{netns}/{interface}",
         dhcp.at,
         do=[in_netns(netns, *command)],
-        undo=[("kg_stop", f"{base}.pid"), ("rm", "-f", f"{base}.leases")],
+        undo=[("kg_stop", f"{base}.pid", f"{base}.leases")],
         probe=[("process", f"{base}.pid")],
         look=("cat", f"{base}.leases"),
     )

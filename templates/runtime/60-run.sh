@@ -16,8 +16,9 @@ KG_RAN=()                   # number -> how many of them ran
 KG_STANDS=()                # number -> yes: its object was there before this run, only not as it should be
 KG_BEGUN=()                 # number -> yes: the journal has it as begun by this run
 KG_OPEN=()                  # the operations that are begun and not yet made
-KG_GUESTS=()                # "PROCESS NUMBER" of each guest that is starting
+KG_STARTING=()              # "PROCESS NUMBER" of each guest and DHCP server that is starting
 KG_STOPPING=()              # the pid files of processes that are to be stopped together
+KG_LITTER=()                # and the files that they leave
 KG_GONE=()                  # the guests among them
 KG_FAILED=''                # the operation that failed
 KG_FAILURE=()               # its command, and what the tool said
@@ -71,7 +72,7 @@ kg_feed() {
     kg_flush
     kg_execute "${n}" "$@"
   else
-    [[ ${#KG_GUESTS[@]}${#KG_STOPPING[@]} == 00 ]] || kg_wait_for_others
+    [[ ${#KG_STARTING[@]}${#KG_STOPPING[@]} == 00 ]] || kg_wait_for_others
     case ${KG_KEY}:${KG_ENCODED} in
       'ip -:'*) kg_collect "${n}" ;;
       'ip '*:*' netns '* | 'ip '*:'link del'*)
@@ -327,15 +328,19 @@ kg_execute() {
   [[ ${KG_KIND[n]}:$1 != guest:kg_stop ]] || KG_GONE+=("${KG_OBJECT[n]}")
   if [[ $1 == kg_stop ]]; then
     KG_STOPPING+=("$2")
+    KG_LITTER+=("${@:3}")
     return 0
   fi
   [[ ${#KG_STOPPING[@]} -eq 0 || $1 == kg_write_back ]] || kg_wait_for_others
   kg_begin "${n}" || return 0
-  if [[ ${KG_KIND[n]} == guest && -z ${KG_BACKWARD} ]]; then
-    kg_start_guest "${n}" "$@"
-    return 0
-  fi
-  [[ ${#KG_GUESTS[@]} -eq 0 ]] || kg_wait_for_others
+  case ${KG_KIND[n]}:${KG_BACKWARD} in
+    guest: | dhcp:)
+      kg_start "${n}" "$@"
+      return 0
+      ;;
+    *) ;;
+  esac
+  [[ ${#KG_STARTING[@]} -eq 0 ]] || kg_wait_for_others
   kg_going || return 0
   kg_quote "$@"
   plain=${REPLY}
@@ -390,33 +395,38 @@ kg_await() {
   return "${status}"
 }
 
-# kg_start_guest NUMBER WORD...: guests start side by side; kg_wait_for_others waits for them.
-kg_start_guest() {
+# kg_start NUMBER WORD...: guests and DHCP servers start side by side; kg_wait_for_others waits for them.
+kg_start() {
   local n=$1 name=${KG_OBJECT[$1]}
   shift
   KG_RAN[n]=1 # also where it fails: what it leaves is cleaned up
-  if ! kg_guest_prepare "${name}"; then
-    kg_fail "${n}" "mkfifo ${KG_RUN}/vm/${name}.qmp.in" 'it cannot be made'
-    return
+  KG_WORDS=("$@")
+  if [[ ${KG_KIND[n]} == guest ]]; then
+    if ! kg_guest_prepare "${name}"; then
+      kg_fail "${n}" "mkfifo ${KG_RUN}/vm/${name}.qmp.in" 'it cannot be made'
+      return
+    fi
+    kg_accelerate "$@"
   fi
-  kg_accelerate "$@"
   kg_quote "${KG_WORDS[@]}"
   kg_log "${REPLY}"
   "${KG_WORDS[@]}" </dev/null >"${KG_RUN}/said.${n}" 2>&1 9>&- &
-  KG_GUESTS+=("$! ${n}")
+  KG_STARTING+=("$! ${n}")
 }
 
-# kg_wait_for_others: until the guests that are starting have started, and the processes that are to end have ended.
+# kg_wait_for_others: until what is starting has started, and the processes that are to end have ended.
 kg_wait_for_others() {
-  local guest n name
-  for guest in ${KG_GUESTS[@]+"${KG_GUESTS[@]}"}; do
-    n=${guest#* }
-    kg_await "${guest% *}" "${KG_RUN}/said.${n}" || [[ ${KG_SIGNAL} -ne 0 ]] ||
-      kg_fail "${n}" "the start of the guest ${KG_OBJECT[n]}" "${KG_SAID}"
+  local started n name
+  for started in ${KG_STARTING[@]+"${KG_STARTING[@]}"}; do
+    n=${started#* }
+    kg_await "${started% *}" "${KG_RUN}/said.${n}" || [[ ${KG_SIGNAL} -ne 0 ]] ||
+      kg_fail "${n}" "the start of the ${KG_KIND[n]} ${KG_OBJECT[n]}" "${KG_SAID}"
   done
-  KG_GUESTS=()
+  KG_STARTING=()
   [[ ${#KG_STOPPING[@]} -eq 0 ]] || kg_stop "${KG_STOPPING[@]}"
+  [[ ${#KG_LITTER[@]} -eq 0 ]] || rm -f -- "${KG_LITTER[@]}"
   KG_STOPPING=()
+  KG_LITTER=()
   for name in ${KG_GONE[@]+"${KG_GONE[@]}"}; do kg_guest_clean "${name}"; done
   KG_GONE=()
 }

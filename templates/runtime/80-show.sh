@@ -50,6 +50,10 @@ kg_print() {
     kg_stop)
       kg_quote "$2"
       printf 'kill "%s(cat %s)"\n' '$' "${REPLY}"
+      if [[ -n ${3-} ]]; then
+        kg_quote "$3"
+        printf 'rm -f %s\n' "${REPLY}"
+      fi
       ;;
     kg_uplink | kg_uplink_back)
       if [[ $1 == kg_uplink ]]; then
