@@ -3,8 +3,8 @@
     python benchmarks/speed.py [--runs N] [LAB...] > benchmarks/speed.md
 
 Needs root and the packages of tests/apt-packages.txt; mininet and libvirt-daemon with libvirt-clients are measured
-where they are installed. Every run has a private host of its own (tests/world.py). The ways of a lab take turns, so
-that what else the machine does falls on all of them; figures are medians, ratios are medians of the ratios in each turn.
+where they are installed. Every run has a private host of its own (tests/world.py). The ways to a lab take turns, so
+that what else the machine does falls on all of them. Figures are medians, ratios are medians of those in each turn.
 """
 
 from __future__ import annotations
