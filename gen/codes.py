@@ -290,7 +290,7 @@ CODES: dict[str, Explanation] = {
     "misread-name": Explanation(
         "a name that the network files of EL hosts take for something else",
         "network-scripts choose what to run by the letters of a name: `tunnel0` is set up by `ifup-tunnel`, `ib0` by "
-        "`ifup-ib`, and files that end in `.bak` or `-range` are passed over. The names of bridges and taps stand in "
+        "`ifup-ib`, and files that end in `.bak` or have `-range` in their name are passed over. The names of bridges and taps stand in "
         "such files once the lab is made to survive a reboot.",
         "network tunnel0 isolated",
         "network br-tunnel0 isolated",
