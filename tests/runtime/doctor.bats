@@ -53,26 +53,26 @@ on_host() {
 @test "an image that is not there is named with its line" {
   image=/images/none.img on_host '' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'missing  /images/none.img (line 7): there is no such file'* ]]
+  [[ ${output} == *'missing  /images/none.img (lab.dsl:7): there is no such file'* ]]
 }
 
 @test "a folder is no image" {
   image=/etc on_host '' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'missing  /etc (line 7): this is no file and no disk'* ]]
+  [[ ${output} == *'missing  /etc (lab.dsl:7): this is no file and no disk'* ]]
 }
 
 @test "a qcow2 image declared raw would show the guest garbage" {
   image_format=raw on_host '' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'as a raw disk (line 7): it is qcow2'* ]]
+  [[ ${output} == *'as a raw disk (lab.dsl:7): it is qcow2'* ]]
 }
 
 @test "a raw image declared qcow2 is not one" {
   read -r _ _ _ image < <(guest_paths)
   on_host '' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'guest.raw as a qcow2 disk (line 7): it is not one'* ]]
+  [[ ${output} == *'guest.raw as a qcow2 disk (lab.dsl:7): it is not one'* ]]
 }
 
 @test "without /dev/net/tun no guest gets a tap" {
@@ -102,7 +102,7 @@ on_host() {
 @test "a FIFO in the place of an image holds nobody up" {
   image=/run/image on_host 'mkfifo /run/image' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'missing  /run/image (line 7): this is no file and no disk'* ]]
+  [[ ${output} == *'missing  /run/image (lab.dsl:7): this is no file and no disk'* ]]
 }
 
 @test "a container without the right to change networks is told which right it is" {
@@ -178,7 +178,7 @@ a_virtual_host() {
 @test "a bridge of someone else is a clash, named with its line" {
   on_host 'ip link add br-in type bridge' doctor
   [[ ${status} -eq 6 ]]
-  [[ ${output} == *'clash    bridge br-in (line 3): something that this lab did not make is in its way'* ]]
+  [[ ${output} == *'clash    bridge br-in (lab.dsl:3): something that this lab did not make is in its way'* ]]
 }
 
 @test "what Docker and firewalld do to the network is said" {
@@ -193,6 +193,6 @@ a_virtual_host() {
 @test "up names what is missing and changes nothing" {
   image=/images/none.img on_host '' up
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'missing: /images/none.img (line 7)'* ]]
+  [[ ${output} == *'missing: /images/none.img (lab.dsl:7)'* ]]
   [[ ${output} == *'nothing was changed'* ]]
 }
