@@ -130,16 +130,15 @@ on_host() {
   [[ ${output} == *'missing  KVM: there is no /dev/kvm'* ]]
 }
 
-# a_virtual_host QEMU-ACCEL: the prelude of a host that is itself a virtual machine, has a kernel in /boot, and whose KVM is
-# what QEMU-ACCEL gives: tcg stands for one that works, none for one under which nothing happens.
+# a_virtual_host TEXT: the prelude of a host that is itself a virtual machine, has a kernel in /boot, and under whose KVM a
+# guest says TEXT and no more. A real guest would need the time that doctor gives it, which a busy machine has not.
 a_virtual_host() {
   local kernel
   read -r kernel _ < <(guest_paths)
   qemu=${BATS_TEST_TMPDIR}/qemu
   {
     printf '#!/bin/bash\n'
-    [[ $1 == tcg ]] || printf 'exec sleep 60\n'
-    printf 'exec qemu-system-x86_64 "${@/accel=kvm/accel=tcg}"\n'
+    printf "echo '%s'\nexec sleep 60\n" "$1"
   } >"${qemu}"
   chmod 755 "${qemu}"
   prelude="mkdir /run/dev /run/boot; cp '${kernel}' /run/boot/vmlinuz-\$(uname -r); mount --bind /run/boot /boot
@@ -149,7 +148,7 @@ a_virtual_host() {
 
 @test "a KVM under which a kernel speaks is used" {
   [[ -c /dev/kvm ]] || skip 'this machine has no /dev/kvm'
-  a_virtual_host tcg
+  a_virtual_host '[    0.000000] Linux version 6.1.0'
   on_host "${prelude}" doctor
   [[ ${status} -eq 0 ]]
   [[ ${output} == *'ok       KVM: a guest boots with it'* ]]
@@ -157,7 +156,7 @@ a_virtual_host() {
 
 @test "a KVM under which guests hang is not used" {
   [[ -c /dev/kvm ]] || skip 'this machine has no /dev/kvm'
-  a_virtual_host none
+  a_virtual_host 'SeaBIOS'
   on_host "${prelude}" doctor
   [[ ${status} -eq 0 ]]
   [[ ${output} == *'warn     no KVM: a guest does not boot with it; guests are emulated'* ]]
