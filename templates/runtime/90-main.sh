@@ -19,11 +19,14 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   status [--json]         what stands: exit 0 all of it, 3 nothing, 4 a part
   doctor                  what this host has and lacks
   vm list|start|stop|kill|console|log NAME
+                          the guests: what runs, power on, power button, plug, serial console, boot log
   shell NAME              a root shell in a namespace
   exec NAME COMMAND...    a command in a namespace
   repair                  after a run was killed: asks about what it may have left
   source [FILE]           the lab that this was built from, or one of its files alone
-  log, version, help
+  log                     what was done since the lab came up
+  version                 what wrote this, for which target, from which lab
+  help                    this
 
   -n, --dry-run           touch nothing, show what would be done
   -q, -v                  say less, say more
