@@ -227,7 +227,7 @@ def test_the_sessions_of_the_readme_print_what_it_shows(tmp_path: Path, tools: P
     (tmp_path / "lab.dsl").write_text(lab_of(README))
     for typed, shown in sessions(README):
         path = f"{tools}:/usr/sbin:/usr/bin:/sbin:/bin"
-        done = world.run("bash", "-c", f"cd {tmp_path} && PATH={path} && {typed} 2>&1", check=False)
+        done = world.run("bash", "-c", f"cd {tmp_path} && PATH={path} && {typed} 2>&1", check=False, timeout=300)
         pattern = re.escape(shown).replace(r"\.\.\.", ".*")
         assert re.fullmatch(pattern, done.stdout, re.DOTALL), f"$ {typed}\n{done.stdout}"
 
