@@ -1,6 +1,7 @@
 # make example   set everything up and build an example lab
 # make test      set everything up and run every check and test (as root, or the live tests are skipped)
 # make fast      the checks and tests that need neither root nor QEMU
+# make bench-build   measure kvmgen itself anew: benchmarks/build.md
 # make out       build the example labs in out/ anew
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 EXAMPLE := tests/labs/netns-basics.dsl
 
-.PHONY: example test fast lint packages out clean
+.PHONY: example test fast lint packages out bench-build clean
 
 example: $(INSTALLED)
 	$(BIN)/kvmgen build $(EXAMPLE) > setup.sh
@@ -34,6 +35,10 @@ packages:
 
 out: $(INSTALLED)
 	$(BIN)/pytest -q tests/test_cases.py --update
+
+bench-build: $(INSTALLED)
+	$(BIN)/python benchmarks/build.py > benchmarks/build.md.new
+	mv benchmarks/build.md.new benchmarks/build.md
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
@@ -94,6 +94,8 @@ def build(lab: str, target: str | None, output: str | None, no_shellcheck: bool,
     from gen import driver
     from gen.profile import ProfileError
 
+    if output == "":
+        _fail(USAGE, "the name of the output folder is empty")
     source = _read(lab)
     with _diagnosed(style) as diagnostics:
         try:
@@ -138,7 +140,7 @@ def fmt(labs: tuple[str, ...], only_check: bool) -> None:
             failed = True
         elif only_check:
             if formatted != source.text:
-                _say(f"kvmgen: `{lab}` is not formatted\n")
+                _complain(f"`{lab}` is not formatted")
                 failed = True
         elif lab == "-":
             _print(formatted)
@@ -269,8 +271,15 @@ def _say(text: str) -> None:
 
 
 def _fail(code: int, message: str) -> NoReturn:
-    _say(f"kvmgen: {message}\n")
+    _complain(message)
     sys.exit(code)
+
+
+def _complain(message: str) -> None:
+    """One line, whatever the names of files in it hold."""
+    from gen.diagnostics import visible
+
+    _say(f"kvmgen: {visible(message)}\n")
 
 
 def _shellcheck(script: str) -> None:
@@ -385,12 +394,36 @@ def _write_new(path: str, content: bytes) -> None:
         file.write(content)
 
 
-def _move(source: str, folder: str, paths: Iterable[str]) -> None:
+def _remove_stale(folder: str, paths: Collection[str]) -> None:
+    """Remove what an older build wrote below files/ and this one does not have, where it is still as it was written."""
+    import hashlib
+    from pathlib import Path
+
+    root = Path(folder).resolve()
+    try:
+        listed = (root / "SHA256SUMS").read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return
+    for line in listed.splitlines():
+        digest, _, name = line.partition("  ")
+        path = root / name
+        # The sums may be someone else's: no way leads out of files/, by dots or by links.
+        if name in paths or not name.startswith("files/") or path.resolve() != path or not path.is_file():
+            continue
+        if hashlib.sha256(path.read_bytes()).hexdigest() == digest:
+            path.unlink()
+            with suppress(OSError):
+                for parent in path.relative_to(root).parents[:-1]:
+                    (root / parent).rmdir()
+
+
+def _move(source: str, folder: str, paths: Collection[str]) -> None:
     """Move the files into the folder, once it is certain that nothing there is in the way of any of them."""
     for path in paths:
         target = os.path.join(folder, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if os.path.isdir(target):
             raise IsADirectoryError(None, f"`{path}` is a folder there")
+    _remove_stale(folder, paths)
     for path in paths:
         os.replace(os.path.join(source, path), os.path.join(folder, path))

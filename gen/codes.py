@@ -175,6 +175,13 @@ CODES: dict[str, Explanation] = {
         "namespace a {\n    route default via 10.0.0.2\n    route default via 10.0.0.3\n}\nnamespace b { nic e { address 10.0.0.3/24 } }\nlink a.e 10.0.0.1/24 - b.e 10.0.0.2/24",
         "namespace a {\n    route default via 10.0.0.2\n    route default via 10.0.0.3 metric 10\n}\nnamespace b { nic e { address 10.0.0.3/24 } }\nlink a.e 10.0.0.1/24 - b.e 10.0.0.2/24",
     ),
+    "empty-lab": Explanation(
+        "a lab with nothing to build",
+        "The file has no network, router, namespace or vm: it may be the wrong one, or have lost its text. What a lab has "
+        "made is taken back by `setup.sh down`, not by an empty lab.",
+        "lab nothing",
+        "lab something\nnetwork br-in isolated",
+    ),
     "empty-range": Explanation(
         "a range whose end lies before its start",
         "`for` counts upwards and includes both ends. A reversed range would build nothing without a word.",
@@ -272,7 +279,7 @@ CODES: dict[str, Explanation] = {
         " need a line of their own, or a `;` between. A name is letters, digits and `_`; it is written "
         "without `$` where it is defined.",
         "let $memory 128M  let cpus 2",
-        "let memory 128M\nlet cpus 2",
+        "let memory 128M\nlet cpus 2\nvm a {\n    memory $memory\n    cpus $cpus\n}",
     ),
     "malformed-range": Explanation(
         "a range that is not of whole numbers",
@@ -290,7 +297,7 @@ CODES: dict[str, Explanation] = {
     "misread-name": Explanation(
         "a name that the network files of EL hosts take for something else",
         "network-scripts choose what to run by the letters of a name: `tunnel0` is set up by `ifup-tunnel`, `ib0` by "
-        "`ifup-ib`, and files that end in `.bak` or `-range` are passed over. The names of bridges and taps stand in "
+        "`ifup-ib`, and files that end in `.bak` or have `-range` in their name are passed over. The names of bridges and taps stand in "
         "such files once the lab is made to survive a reboot.",
         "network tunnel0 isolated",
         "network br-tunnel0 isolated",
@@ -304,8 +311,8 @@ CODES: dict[str, Explanation] = {
     "missing-block": Explanation(
         "a statement that says nothing without its block",
         "The statement only gathers what stands in its block.",
-        "host",
-        "host {\n    nic eth0 { address 192.168.0.2/24 }\n}",
+        "host\nnetwork br-ex bridged { uplink eth0 }",
+        "host {\n    nic eth0 { address 192.168.0.2/24 }\n}\nnetwork br-ex bridged { uplink eth0 }",
     ),
     "missing-prefix": Explanation(
         "an address without a prefix length",
@@ -582,6 +589,13 @@ CODES: dict[str, Explanation] = {
         "Each block has its own statements. The label tells which block this is, help where the word would be right.",
         "vm a { memroy 128M }",
         "vm a { memory 128M }",
+    ),
+    "unknown-target": Explanation(
+        "a target that there is no profile of",
+        "A profile says how a host spells what the lab asks for. `kvmgen profiles` lists those that there are; a lab "
+        "without `target` is built for `debian12`.",
+        "target debian\nnamespace a { loopback 10.0.0.1/32 }",
+        "target debian12\nnamespace a { loopback 10.0.0.1/32 }",
     ),
     "unknown-variable": Explanation(
         "a variable that has no value here",

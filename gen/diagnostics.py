@@ -145,17 +145,17 @@ def _as_object(found: Diagnostic) -> dict[str, object]:
 
 def _where(span: Span) -> str:
     line, column = span.source.position(span.start)
-    return f"{_visible(span.source.name)}:{line}:{column}"
+    return f"{visible(span.source.name)}:{line}:{column}"
 
 
 def _gcc_lines(found: Diagnostic) -> Iterator[str]:
     here = _where(found.label.span)
-    yield f"{here}: {found.severity}: {_visible(found.message)} [{found.code}]"
+    yield f"{here}: {found.severity}: {visible(found.message)} [{found.code}]"
     for label in (found.label, *found.also):
         if label.text:
-            yield f"{_where(label.span)}: note: {_visible(label.text)}"
+            yield f"{_where(label.span)}: note: {visible(label.text)}"
     for line in found.help:
-        yield f"{here}: note: help: {_visible(line)}"
+        yield f"{here}: note: help: {visible(line)}"
 
 
 def _painter(color: bool) -> Callable[[str, str], str]:
@@ -167,7 +167,7 @@ def _drawing(found: Diagnostic, paint: Callable[[str, str], str]) -> Iterator[st
     gutter = max(len(str(label.span.line)) for label in labels)
     bar = paint("frame", f"{'':{gutter}} |")
     heading = paint(found.severity, f"{found.severity}[{found.code}]")
-    yield f"{heading}{paint('message', ': ' + _visible(found.message))}"
+    yield f"{heading}{paint('message', ': ' + visible(found.message))}"
     drawn: tuple[Source, int] | None = None
     for label in labels:
         source, line = label.span.source, label.span.line
@@ -180,16 +180,16 @@ def _drawing(found: Diagnostic, paint: Callable[[str, str], str]) -> Iterator[st
         elif drawn != (source, line):
             yield paint("frame", "...")
         if drawn != (source, line) or not fits:
-            yield f"{paint('frame', f'{line:{gutter}} |')} {_visible(line_text)}"
+            yield f"{paint('frame', f'{line:{gutter}} |')} {visible(line_text)}"
         primary = label is found.label
         mark = ("^" if primary else "-") * max(1, width(marked))
-        words = f"{mark} {_visible(label.text)}".rstrip()
+        words = f"{mark} {visible(label.text)}".rstrip()
         yield f"{bar} {' ' * width(before)}{paint(found.severity if primary else 'frame', words)}"
         drawn = (source, line)
     if found.help:
         yield bar
     for text in found.help:
-        first, *rest = _visible(text, keep="\n").split("\n")
+        first, *rest = visible(text, keep="\n").split("\n")
         yield f"{'':{gutter}} {paint('frame', '=')} {paint('help', 'help')}: {first}"
         for more in rest:
             yield f"{'':{gutter}}         {more}"
@@ -212,7 +212,7 @@ def _window(span: Span) -> tuple[str, str, str]:
     return left + text[first:start], left + text[first:last] + right, text[start : min(end, last)]
 
 
-def _visible(text: str, keep: str = "") -> str:
+def visible(text: str, keep: str = "") -> str:
     """The text with tabs as blanks and with what a terminal would act upon shown as a sign instead."""
     if text.isprintable():
         return text
@@ -236,5 +236,5 @@ def width(text: str) -> int:
         return len(text)
     from unicodedata import combining, east_asian_width
 
-    shown = _visible(text)
+    shown = visible(text)
     return len(shown) + sum(east_asian_width(char) in "WF" for char in shown) - sum(map(bool, map(combining, shown)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gen.bind import bind
@@ -18,11 +19,11 @@ class Stopped(Exception):
     """A pass found errors; they are in the Diagnostics that the caller gave."""
 
 
-def analyse(source: Source, diagnostics: Diagnostics) -> Lab:
-    """The lab, checked. Raises Stopped after the first pass that reports an error."""
+def analyse(source: Source, diagnostics: Diagnostics, read: Callable[[str], Source] = Source.read) -> Lab:
+    """The lab, checked. Raises Stopped after the first pass that reports an error. `read` gives an included file."""
     statements = parse(source, diagnostics)
     _stop_on_errors(diagnostics)
-    statements = expand(statements, diagnostics)
+    statements = expand(statements, diagnostics, read)
     _stop_on_errors(diagnostics)
     bound = bind(statements, diagnostics)
     _stop_on_errors(diagnostics)
@@ -43,18 +44,24 @@ class Build:
 
 def build(source: Source, diagnostics: Diagnostics, target: str | None = None) -> Build:
     """The lab as a script for `target` (None: what the lab says). Raises Stopped, or ProfileError."""
-    lab = analyse(source, diagnostics)
+    sources = [source]
+
+    def read(path: str) -> Source:
+        sources.append(Source.read(path))
+        return sources[-1]
+
+    lab = analyse(source, diagnostics, read)
     # Only a build needs templates and profiles: `check` starts without them.
     from gen import profile
     from gen.plan import plan
     from gen.render.files import files
     from gen.render.script import script
 
-    chosen = profile.load(target or lab.target)
+    chosen = profile.load(lab.target if target is None else target)
     operations = plan(lab, chosen, diagnostics)
     _stop_on_errors(diagnostics)
     assert operations is not None
-    text = script(lab, operations, chosen, source)
+    text = script(lab, operations, chosen, sources)
     return Build(text, {"setup.sh": text, **files(operations)})
 
 

@@ -284,6 +284,7 @@ class Lab:
 
     name: str
     target: str
+    target_at: Span | None  # None where the lab names no target
     host: tuple[HostNic, ...]
     networks: tuple[Network, ...]
     nodes: tuple[Node, ...]

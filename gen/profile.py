@@ -10,11 +10,12 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from gen.shell import Command
+
+if TYPE_CHECKING:
+    import yaml  # imported where it is used: `check` asks for no more than the names of the profiles
 
 COMMANDS: Mapping[str, frozenset[str]] = {
     "bridge_add": frozenset({"bridge"}),
@@ -108,6 +109,8 @@ def describe(profile: Profile) -> str:
 
 
 def _entries(name: str, directory: Path, chain: tuple[str, ...]) -> dict[str, Any]:
+    import yaml
+
     path = directory / f"{name}.yaml"
     if name in chain:
         raise ProfileError(f"{path.name}: extends itself by way of {' -> '.join((*chain, name))}")
@@ -148,7 +151,9 @@ class _Reader:
     def mapping(self, node: yaml.Node | None) -> dict[str, yaml.Node]:
         if node is None:
             raise ProfileError(f"{self.file}:1: a profile is a mapping, and this file is empty")
-        if not isinstance(node, yaml.MappingNode):
+        from yaml import MappingNode
+
+        if not isinstance(node, MappingNode):
             raise self.error(node, "expected a mapping")
         found: dict[str, yaml.Node] = {}
         for key, value in node.value:
@@ -158,14 +163,14 @@ class _Reader:
         return found
 
     def text(self, node: yaml.Node) -> str:
-        if not isinstance(node, yaml.ScalarNode):
+        from yaml import ScalarNode
+
+        if not isinstance(node, ScalarNode):
             raise self.error(node, "expected one word or text")
         return str(node.value)
 
     def boolean(self, node: yaml.Node) -> bool:
-        if not isinstance(node, yaml.ScalarNode) or node.value not in ("true", "false"):
-            raise self.error(node, "expected true or false")
-        return bool(node.value == "true")
+        return self.one_of(node, "true", "false") == "true"
 
     def one_of(self, node: yaml.Node, *words: str) -> str:
         word = self.text(node)
@@ -186,8 +191,9 @@ class _Reader:
         allowed = COMMANDS.get(key)
         if allowed is None:
             raise self.error(node, f"unknown command `{key}`; a profile spells: {', '.join(sorted(COMMANDS))}")
-        lists = yaml.SequenceNode
-        if not isinstance(node, lists) or any(not isinstance(command, lists) for command in node.value):
+        from yaml import SequenceNode as List
+
+        if not isinstance(node, List) or any(not isinstance(command, List) for command in node.value):
             raise self.error(node, f"`{key}` is a list of commands, each a list of words")
         for command in node.value:
             for word in command.value:

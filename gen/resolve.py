@@ -114,6 +114,7 @@ class _Resolver:
         return Lab(
             name=self._name,
             target=next((_text(directive) for directive in self._all("target")), DEFAULT_TARGET),
+            target_at=next((_given(directive).span for directive in self._all("target")), None),
             host=tuple(self._host.values()),
             networks=tuple(
                 replace(network, publishes=self._publishes(directive, {network.name}))

@@ -35,7 +35,7 @@ class Source:
             if name == STANDARD_INPUT:
                 data = sys.stdin.buffer.read(SIZE_LIMIT + 1)
             else:
-                with Path(path).open("rb") as file:
+                with open(path, "rb") as file:
                     data = file.read(SIZE_LIMIT + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)

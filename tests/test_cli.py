@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pty
@@ -49,6 +50,15 @@ def run(
         ["bash", "-c", f'{first} && exec "$@"', "bash", *KVMGEN, *arguments],
         cwd=cwd, input=stdin, env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
         stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def unprivileged(*arguments: str, cwd: Path) -> Done:
+    """`kvmgen ARGUMENTS` by someone whom the modes of files bind; root has to give its rights up for that."""
+    capabilities = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    return subprocess.run(
+        [*capabilities, *KVMGEN, *arguments], cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -112,6 +122,25 @@ def test_a_dash_reads_standard_input() -> None:
     assert "\nreadonly KG_DSL='<stdin>'\n" in done.stdout
 
 
+def test_a_file_may_have_any_name_and_a_message_about_it_stays_one_line(folder: Path) -> None:
+    odd = "od\nd\x01\udcff.dsl"
+    (folder / odd).write_text(GOOD)
+    done = run("build", odd, "--no-shellcheck", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nreadonly KG_DSL='od?d??.dsl'\n" in done.stdout
+    assert_one_line(run("build", odd + "x", cwd=folder), 2, "cannot read `od.d..\\.dslx`: no such file")
+    assert_one_line(run("build", odd, "-o", odd, cwd=folder), 74, "cannot write `od.d..\\.dsl`: not a directory")
+
+
+def test_an_unknown_target_in_the_lab_is_drawn_at_its_place_by_check_too(folder: Path) -> None:
+    (folder / "good.dsl").write_text("target cetnos7\n" + GOOD)
+    for command in (("check",), ("build",), ("build", "--target", "debian12")):
+        done = run(*command, "good.dsl", cwd=folder)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "error[unknown-target]: there is no profile `cetnos7`\n --> good.dsl:1:8\n" in done.stderr
+        assert "did you mean `centos7`?" in done.stderr
+
+
 def test_the_target_of_the_command_line_wins_over_that_of_the_lab(folder: Path) -> None:
     (folder / "good.dsl").write_text("target debian12\n" + GOOD)
     done = run("build", "good.dsl", "--target", "centos7", "--no-shellcheck", cwd=folder)
@@ -170,6 +199,48 @@ def test_an_output_folder_that_is_there_keeps_what_else_is_in_it(folder: Path) -
     assert run("build", "good.dsl", "-o", "out", cwd=folder).returncode == 0
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["SHA256SUMS", "notes", "setup.sh"]
     assert (folder / "out" / "setup.sh").read_text().startswith("#!/bin/bash\n")
+
+
+ISOLATED = "network br-in isolated\nvm a { nic on br-in { address 10.0.0.1/24 } }\n"
+"""A lab that writes a file on the host."""
+
+
+def built_over(folder: Path, first: str, second: str) -> list[str]:
+    """What is in out/ once the one lab was built there and then the other."""
+    for text in (first, second):
+        (folder / "lab.dsl").write_text(text)
+        done = run("build", "lab.dsl", "-o", "out", "--no-shellcheck", cwd=folder)
+        assert (done.returncode, done.stderr) == (0, "")
+    return sorted(str(path.relative_to(folder / "out")) for path in (folder / "out").rglob("*"))
+
+
+def test_files_of_an_older_build_that_the_lab_no_longer_has_are_gone(folder: Path) -> None:
+    assert built_over(folder, ISOLATED, GOOD) == ["SHA256SUMS", "setup.sh"]
+
+
+def test_of_an_older_build_nothing_is_removed_that_was_changed_since_or_that_is_not_a_build_s(folder: Path) -> None:
+    built_over(folder, ISOLATED, ISOLATED)
+    out = folder / "out"
+    changed, untouched = sorted(out.rglob("qemu-if*"), reverse=True)
+    changed.write_text("mine now")
+    sums = "".join(
+        f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n"
+        for name, text in (
+            ("notes", "mine"),
+            ("../good.dsl", GOOD),
+            ("files/../../good.dsl", GOOD),
+            ("files/link", GOOD),
+        )
+    )
+    (out / "notes").write_text("mine")
+    (out / "files" / "link").symlink_to(folder / "good.dsl")
+    (out / "files" / "also").write_text("mine")
+    with (out / "SHA256SUMS").open("a") as file:
+        file.write(sums + "no sum at all\n")
+    before = set(everything_below(out))
+    assert set(built_over(folder, GOOD, GOOD)) == before - {str(untouched.relative_to(out))}
+    assert (folder / "good.dsl").read_text() == GOOD
+    assert changed.read_text() == "mine now"
 
 
 @pytest.mark.parametrize(("umask", "modes"), [(0o022, (0o755, 0o755, 0o644)), (0o077, (0o700, 0o700, 0o600))])
@@ -281,6 +352,28 @@ def test_a_binary_is_not_a_lab(folder: Path) -> None:
     assert_one_line(run("build", "/bin/true"), 2, "cannot read `/bin/true`: it is a binary file")
 
 
+def test_an_empty_name_is_no_file_and_no_folder(folder: Path) -> None:
+    assert_one_line(run("build", "", cwd=folder), 2, "cannot read ``: no such file or directory")
+    assert_one_line(run("build", "good.dsl", "-o", "", cwd=folder), 2, "the name of the output folder is empty")
+    assert_one_line(run("build", "good.dsl", "--target", "", cwd=folder), 2, "no profile ``")
+
+
+def test_an_empty_file_is_a_lab_with_a_mistake() -> None:
+    done = run("build", "/dev/null")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "error[empty-lab]" in done.stderr
+
+
+def test_a_file_without_an_end_is_given_up(folder: Path) -> None:
+    assert_one_line(run("check", "/dev/zero", cwd=folder), 2, "cannot read `/dev/zero`: it is larger than 16 MiB")
+
+
+def test_a_folder_that_may_not_be_written_is_one_clear_line(folder: Path) -> None:
+    (folder / "out").mkdir(mode=0o555)
+    done = unprivileged("build", "good.dsl", "--no-shellcheck", "-o", "out", cwd=folder)
+    assert_one_line(done, 74, "cannot write `out`: permission denied")
+
+
 def test_a_file_that_is_not_there_is_one_clear_line(folder: Path) -> None:
     assert_one_line(run("check", "missing.dsl", cwd=folder), 2, "cannot read `missing.dsl`: no such file")
 
@@ -292,12 +385,7 @@ def test_text_in_another_encoding_is_told_with_its_line(folder: Path) -> None:
 
 def test_a_file_that_may_not_be_read_is_one_clear_line(folder: Path) -> None:
     (folder / "good.dsl").chmod(0)
-    # Root may read everything, unless it gives that up.
-    capabilities = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-    done = subprocess.run(
-        [*capabilities, *KVMGEN, "check", "good.dsl"], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = unprivileged("check", "good.dsl", cwd=folder)
     assert_one_line(done, 2, "cannot read `good.dsl`: permission denied")
 
 

@@ -41,7 +41,7 @@ def test_a_profile_inherits_what_it_does_not_say() -> None:
     ("text", "message"),
     [
         ("extends: debian12\nbtach: true\n", "mine.yaml:2: unknown key `btach`"),
-        ("extends: debian12\nbatch: perhaps\n", "mine.yaml:2: expected true or false"),
+        ("extends: debian12\nbatch: perhaps\n", "mine.yaml:2: `perhaps` is not one of true, false"),
         ("extends: debian12\nrun_dir: run\n", "mine.yaml:2: `run` is not an absolute path"),
         ("extends: debian12\n\ncommands:\n  bridge_ad: []\n", "mine.yaml:4: unknown command `bridge_ad`"),
         ("extends: debian12\ncommands:\n  bridge_add:\n    - [brctl, addbr, '{brige}']\n", "mine.yaml:4: .*{brige}"),

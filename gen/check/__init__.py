@@ -23,6 +23,7 @@ from gen.check.guests import (
     shared_disks,
     too_many_ide_drives,
 )
+from gen.check.lab import empty_lab, unknown_target
 from gen.check.names import misread_names
 from gen.check.networks import (
     clashes_with_host,
@@ -42,6 +43,8 @@ from gen.model import Lab
 Rule = Callable[[Topology, Diagnostics], None]
 
 RULES: tuple[Rule, ...] = (
+    unknown_target,
+    empty_lab,
     misread_names,
     duplicate_macs,
     unusable_addresses,

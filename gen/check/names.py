@@ -10,28 +10,30 @@ from gen.diagnostics import Diagnostics
 from gen.source import Span
 
 IFUP_SCRIPTS = re.compile(
-    r"(aliases|bnep|ib|ippp|ipv6|isdn|ovs|plip|plusb|post|ppp|routes|sit|sl|Team|TeamPort|tunnel|wireless)([0-9]*)"
+    r"(aliases|bnep|ctc|ib|ippp|ipsec|ipv6|isdn|iucv|ovs|plip|plusb|post|ppp|routes|sit|sl|Team|TeamPort|tunnel|wireless)"
+    r"[0-9]*"
 )
-"""What `ifup` finds an `ifup-NAME` for, in any release of EL's network-scripts; `eth` is the one that is wanted."""
+"""What `ifup` of EL's network-scripts finds an `ifup-NAME` for, in any release or with the packages that add one (ib,
+ovs, Team). It cuts off the digits at the end of a name; `eth` is the one that is wanted."""
 
-IGNORED = (".bak", ".old", ".orig", ".rpmnew", ".rpmorig", ".rpmsave", "-range")
-"""Endings of files that the network service passes over."""
+IGNORED = re.compile(r"\.(?:bak|old|orig|rpmnew|rpmorig|rpmsave)$|-range")
+"""The parts of a file's name for which the network service passes it over; `-range` may stand anywhere."""
 
 
 def misread_names(topology: Topology, diagnostics: Diagnostics) -> None:
     """The names of bridges and taps mean nothing to the ifcfg readers of EL, which go by a name's letters."""
     for name, at in _persisted(topology):
         script = IFUP_SCRIPTS.fullmatch(name)
-        ending = next((ending for ending in IGNORED if name.endswith(ending)), None)
+        ignored = IGNORED.search(name)
         if script is not None:
             label = f"`ifup` of EL would run `ifup-{script[1]}` for it"
-        elif ending is not None:
-            label = f"the network service of EL passes over files that end in `{ending}`"
+        elif ignored is not None:
+            label = f"the network service of EL passes over files with `{ignored[0]}` in their name"
         elif name.startswith("cipcb"):
             label = "the network service of EL takes it for a tunnel"
         else:
             continue
-        better = f"x-{name}" if ending is None else name.replace(ending, ending[1:])
+        better = f"x-{name}" if ignored is None else name.replace(ignored[0], ignored[0][1:])
         diagnostics.error(
             "misread-name",
             f"`{name}` as the name of an interface would be misread",

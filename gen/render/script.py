@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 
 from gen import __version__, templating
 from gen.diagnostics import Diagnostics
@@ -19,25 +22,36 @@ from gen.syntax.lexer import COMMENT, tokenize
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One DSL line and the consecutive operations that come from it."""
+    """One DSL line and the consecutive operations that come from it; `file` is None for the lab's own file."""
 
+    file: str | None
     line: int
     text: str
     operations: tuple[Operation, ...]
 
 
-def script(lab: Lab, plan: Plan, profile: Profile, source: Source) -> str:
-    """The whole script; the same input gives the same bytes."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A file that the lab is made of, as the script keeps it."""
+
+    name: str
+    text: str
+    sha256: str
+
+
+def script(lab: Lab, plan: Plan, profile: Profile, sources: Sequence[Source]) -> str:
+    """The whole script; the same input gives the same bytes. `sources` are the lab's file and those it includes."""
     runtime = _runtime()
+    called = _names(sources[0])
+    dsl, *included = [Listing(called(source), source.text, _sha256(source.text)) for source in sources]
     text = templating.render(
         "setup.sh.j2",
         lab=lab.name,
         version=__version__,
         profile=profile.name,
         title=profile.title,
-        dsl=_file_name(source),
-        dsl_text=source.text,
-        dsl_sha256=_sha256(source.text),
+        dsl=dsl,
+        included=included,
         runtime=Shell(runtime),
         runtime_sha256=_sha256(runtime),
         run_dir=f"{profile.run_dir}/{lab.name}",
@@ -46,8 +60,8 @@ def script(lab: Lab, plan: Plan, profile: Profile, source: Source) -> str:
         console_log="yes" if profile.console_log else "no",
         qemu=profile.qemu,
         accel=profile.accel,
-        sections=[(section, list(_statements(section))) for section in plan.sections],
-        needs=plan.needs,
+        sections=[(section, list(_statements(section, dsl.name, called))) for section in plan.sections],
+        needs=[(f"{called(need.at.source)}:{need.at.line}", need) for need in plan.needs],
         guests=sorted(plan.guests.items(), key=lambda item: item[1]),
         reasons=REASONS,
     )
@@ -68,19 +82,11 @@ def _runtime() -> str:
     return "\n".join(part.read_text(encoding="utf-8").rstrip("\n") + "\n" for part in parts)
 
 
-def _statements(section: Section) -> Iterator[Statement]:
-    run: list[Operation] = []
-    for operation in section.operations:
-        if run and _place(run[0].at) != _place(operation.at):
-            yield _statement(run)
-            run = []
-        run.append(operation)
-    yield _statement(run)
-
-
-def _statement(operations: list[Operation]) -> Statement:
-    at = operations[0].at
-    return Statement(at.line, _without_comment(at.source.line_text(at.line)), tuple(operations))
+def _statements(section: Section, dsl: str, called: Callable[[Source], str]) -> Iterator[Statement]:
+    for (source, line), operations in groupby(section.operations, lambda operation: _place(operation.at)):
+        name = called(source)
+        text = _without_comment(source.line_text(line))
+        yield Statement(None if name == dsl else name, line, text, tuple(operations))
 
 
 def _without_comment(line: str) -> str:
@@ -90,12 +96,24 @@ def _without_comment(line: str) -> str:
     return line[: next((token.start for token in tokens if token.kind == COMMENT), len(line))].strip()
 
 
-def _place(at: Span) -> tuple[str, int]:
-    return at.source.name, at.line
+def _place(at: Span) -> tuple[Source, int]:
+    return at.source, at.line
 
 
-def _file_name(source: Source) -> str:
-    return source.name.rsplit("/", 1)[-1]
+def _names(main: Source) -> Callable[[Source], str]:
+    """What the script calls a file: its path from the folder of the lab's own, wherever that lies on this machine."""
+    folder = os.path.dirname(main.name)
+
+    @cache
+    def called(source: Source) -> str:
+        name = source.name
+        if source is main:
+            name = os.path.basename(name)
+        elif os.path.isabs(name) == os.path.isabs(folder):
+            name = os.path.relpath(name, folder or ".")
+        return "".join(char if char.isprintable() else "?" for char in name)
+
+    return called
 
 
 def _sha256(text: str) -> str:

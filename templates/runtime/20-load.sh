@@ -7,13 +7,15 @@ KG_TAKEN=''             # yes: the pass acts on the operation that is being read
 KG_AT=0                 # its number
 KG_COUNT=0              # the number of operations
 KG_LINE=0               # the DSL line that the following operations come from
-KG_TEXT=''              # and its text
+KG_TEXT=''              # its text
+KG_FILE=''              # and its file
 KG_CHOSEN=()            # number -> yes
 KG_WITHIN=()            # number -> the operation whose undo removes this one too, or 0
 KG_KIND=()              # number -> bridge, tap, address ...
 KG_OBJECT=()            # number -> what people call it
 KG_LINES=()             # number -> DSL line
 KG_TEXTS=()             # number -> DSL text
+KG_FILES=()             # number -> DSL file
 KG_FACTS=()             # number -> its probes, a line each: the facts that hold when it is right
 KG_PARTS=()             # number -> how many commands make it; none: a thing that must be there already
 KG_UNDOABLE=()          # number -> yes: it has an undo command
@@ -32,10 +34,11 @@ kg_pass() {
   KG_TAKEN=''
 }
 
-# kg_from LINE TEXT: the operations that follow come from this line of the DSL.
+# kg_from LINE TEXT [FILE]: the operations that follow come from this line of the DSL, or of a file that it includes.
 kg_from() {
   KG_LINE=$1
   KG_TEXT=$2
+  KG_FILE=${3-${KG_DSL}}
 }
 
 # kg_op NUMBER WITHIN KIND OBJECT WHY [on-demand]: an operation begins. One that is on demand is not done by `up`.
@@ -49,6 +52,7 @@ kg_op() {
       KG_OBJECT[$1]=$4
       KG_LINES[$1]=${KG_LINE}
       KG_TEXTS[$1]=${KG_TEXT}
+      KG_FILES[$1]=${KG_FILE}
       KG_FACTS[$1]=''
       [[ $# -eq 5 ]] || KG_MANUAL[$1]=yes
       ;;

@@ -7,7 +7,7 @@ KG_ACCEL_NOW=''       # what guests are started with where it is not what their 
 KG_IMAGES=()          # the images that guests need,
 KG_IMAGE_FORMAT=()    # their formats where declared,
 KG_IMAGE_USE=()       # rw, or ro,
-KG_IMAGE_LINE=()      # and the DSL lines that ask for them
+KG_IMAGE_PLACE=()     # and where the DSL asks for them
 KG_SCRIPTS=()         # the scripts that QEMU runs for its taps
 KG_MEMORY=0           # MiB that guests ask for
 declare -A KG_MADE=() # image -> yes: the lab makes it itself
@@ -55,7 +55,7 @@ kg_requirements() {
 
 # kg_examine: what the commands of the operations in KG_CHOSEN say about images, memory and taps.
 kg_examine() {
-  KG_IMAGES=() KG_IMAGE_FORMAT=() KG_IMAGE_USE=() KG_IMAGE_LINE=() KG_SCRIPTS=() KG_MADE=() KG_TAPS=()
+  KG_IMAGES=() KG_IMAGE_FORMAT=() KG_IMAGE_USE=() KG_IMAGE_PLACE=() KG_SCRIPTS=() KG_MADE=() KG_TAPS=()
   KG_MEMORY=0
   kg_pass examine
 }
@@ -151,7 +151,7 @@ kg_need_image() {
   KG_IMAGES+=("$1")
   KG_IMAGE_FORMAT+=("$2")
   KG_IMAGE_USE+=("$3")
-  KG_IMAGE_LINE+=("${KG_LINES[KG_AT]}")
+  KG_IMAGE_PLACE+=("${KG_FILES[KG_AT]}:${KG_LINES[KG_AT]}")
 }
 
 kg_check_rights() {
@@ -183,9 +183,9 @@ kg_check_places() {
   done
 }
 
-# kg_need LINE tool NAME PACKAGE: a program that the lab's commands use, and the package of this target that brings it.
-# kg_need LINE link NAME: a link that the host has already.
-# kg_need LINE image PATH FORMAT: found in the guests' own commands, which also say how it is used.
+# kg_need PLACE tool NAME PACKAGE: a program that the lab's commands use, and the package of this target that brings it.
+# kg_need PLACE link NAME: a link that the host has already; PLACE is the file and line of the DSL that ask for it.
+# kg_need PLACE image PATH FORMAT: found in the guests' own commands, which also say how it is used.
 kg_need() {
   case $2 in
     tool)
@@ -199,7 +199,7 @@ kg_need() {
       if [[ -n ${KG_THERE["- $3"]-} ]]; then
         kg_find ok "$3"
       else
-        kg_find missing "the link $3 (line $1)"
+        kg_find missing "the link $3 ($1)"
       fi
       ;;
     *) ;;
@@ -242,7 +242,7 @@ kg_check_guests() {
   kg_check_scripts
   for ((n = 0; n < ${#KG_IMAGES[@]}; n++)); do
     [[ -n ${KG_MADE[${KG_IMAGES[n]}]-} && ! -e ${KG_IMAGES[n]} ]] ||
-      kg_check_image "${KG_IMAGES[n]}" "${KG_IMAGE_FORMAT[n]}" "${KG_IMAGE_USE[n]}" "line ${KG_IMAGE_LINE[n]}"
+      kg_check_image "${KG_IMAGES[n]}" "${KG_IMAGE_FORMAT[n]}" "${KG_IMAGE_USE[n]}" "${KG_IMAGE_PLACE[n]}"
   done
   kg_choose_accel
 }
@@ -430,7 +430,7 @@ kg_check_names() {
   for ((n = 1; n <= KG_COUNT; n++)); do
     if [[ ${KG_STATE[n]} == foreign ]]; then
       taken=yes
-      kg_find clash "${KG_KIND[n]} ${KG_OBJECT[n]} (line ${KG_LINES[n]}): something that this lab did not make is in its way"
+      kg_find clash "${KG_KIND[n]} ${KG_OBJECT[n]} (${KG_FILES[n]}:${KG_LINES[n]}): something that this lab did not make is in its way"
     fi
   done
   [[ -n ${taken} ]] || kg_find ok 'no name of this lab is taken'

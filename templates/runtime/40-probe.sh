@@ -125,5 +125,5 @@ kg_select() {
 
 # kg_place NUMBER: REPLY is where the DSL asks for it, as `lab.dsl:7: network br-in isolated`.
 kg_place() {
-  REPLY="${KG_DSL}:${KG_LINES[$1]}: ${KG_TEXTS[$1]}"
+  REPLY="${KG_FILES[$1]}:${KG_LINES[$1]}: ${KG_TEXTS[$1]}"
 }

@@ -144,7 +144,7 @@ kg_show_plan() {
 
 # kg_status [--json]: exit 0 when all is right, 3 when nothing of the lab stands, 4 between.
 kg_status() {
-  local n code=0 stands='' state rows=''
+  local n code=0 stands='' state rows='' file
   kg_load
   kg_read_journal || kg_warn "cannot read ${KG_RUN}/journal"
   [[ -z ${KG_FOREIGN_BUILD} ]] || kg_compare
@@ -162,8 +162,10 @@ kg_status() {
     esac
     [[ ${state} == ok || ${state} == off ]] || code=4
     if [[ -n ${KG_JSON} ]]; then
+      kg_json "${KG_FILES[n]}"
+      file=${REPLY}
       kg_json "${KG_OBJECT[n]}"
-      rows+="${rows:+,}"$'\n'"    {\"number\": ${n}, \"kind\": \"${KG_KIND[n]}\", \"object\": ${REPLY}, \"line\": ${KG_LINES[n]}, \"state\": \"${state}\"}"
+      rows+="${rows:+,}"$'\n'"    {\"number\": ${n}, \"kind\": \"${KG_KIND[n]}\", \"object\": ${REPLY}, \"file\": ${file}, \"line\": ${KG_LINES[n]}, \"state\": \"${state}\"}"
     else
       printf -v REPLY '%-8s %s %s' "${state}" "${KG_KIND[n]}" "${KG_OBJECT[n]}"
       kg_say "${REPLY}"

@@ -19,10 +19,14 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   status [--json]         what stands: exit 0 all of it, 3 nothing, 4 a part
   doctor                  what this host has and lacks
   vm list|start|stop|kill|console|log NAME
+                          the guests: what runs, power on, power button, plug, serial console, boot log
   shell NAME              a root shell in a namespace
   exec NAME COMMAND...    a command in a namespace
   repair                  after a run was killed: asks about what it may have left
-  log, source, version, help
+  source [FILE]           the lab that this was built from, or one of its files alone
+  log                     what was done since the lab came up
+  version                 what wrote this, for which target, from which lab
+  help                    this
 
   -n, --dry-run           touch nothing, show what would be done
   -q, -v                  say less, say more
@@ -89,6 +93,22 @@ kg_shell() {
 kg_show_log() {
   [[ -r ${KG_RUN}/log ]] || kg_die 3 'there is no log: the lab is down'
   cat "${KG_RUN}/log"
+}
+
+# kg_show_source [FILE]
+kg_show_source() {
+  local KG_ALONE=${1-}
+  REPLY=''
+  kg_dsl
+  [[ -n ${REPLY} ]] || kg_die 2 "this was built from no file \`$1\`" 'setup.sh source shows all of them'
+}
+
+# kg_source NAME, text on standard input: a file that the lab is made of. All of them are told apart by comments.
+kg_source() {
+  [[ -z ${KG_ALONE} || ${KG_ALONE} == "$1" ]] || return 0
+  [[ -n ${KG_ALONE} || $1 == "${KG_DSL}" ]] || printf '\n# ---- %s ----\n' "$1"
+  cat
+  REPLY=$1
 }
 
 kg_version() {
@@ -181,7 +201,7 @@ kg_dispatch() {
       kg_enter "$@"
       ;;
     log:0) kg_show_log ;;
-    source:0) kg_dsl ;;
+    source:[01]) kg_show_source "$@" ;;
     version:0) kg_version ;;
     help:0) kg_usage ;;
     list-operations:0) kg_list ;;

@@ -1,6 +1,9 @@
 network tunnel0 isolated  #! misread-name: `ifup` of EL would run `ifup-tunnel` for it
 network ib3 isolated  #! misread-name
-network dhcp-range isolated  #! misread-name: passes over files that end in `-range`
+network dhcp-range isolated  #! misread-name: passes over files with `-range` in their name
+network a-range-2 isolated  #! misread-name
+network ipsec0 isolated  #! misread-name: would run `ifup-ipsec`
+network cipcb0 isolated  #! misread-name: takes it for a tunnel
 network post isolated { external }
 network br0 isolated
 vm a { nic routes1 on br0 { address 10.0.0.1/24 } }  #! misread-name

@@ -53,26 +53,26 @@ on_host() {
 @test "an image that is not there is named with its line" {
   image=/images/none.img on_host '' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'missing  /images/none.img (line 7): there is no such file'* ]]
+  [[ ${output} == *'missing  /images/none.img (lab.dsl:7): there is no such file'* ]]
 }
 
 @test "a folder is no image" {
   image=/etc on_host '' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'missing  /etc (line 7): this is no file and no disk'* ]]
+  [[ ${output} == *'missing  /etc (lab.dsl:7): this is no file and no disk'* ]]
 }
 
 @test "a qcow2 image declared raw would show the guest garbage" {
   image_format=raw on_host '' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'as a raw disk (line 7): it is qcow2'* ]]
+  [[ ${output} == *'as a raw disk (lab.dsl:7): it is qcow2'* ]]
 }
 
 @test "a raw image declared qcow2 is not one" {
   read -r _ _ _ image < <(guest_paths)
   on_host '' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'guest.raw as a qcow2 disk (line 7): it is not one'* ]]
+  [[ ${output} == *'guest.raw as a qcow2 disk (lab.dsl:7): it is not one'* ]]
 }
 
 @test "without /dev/net/tun no guest gets a tap" {
@@ -102,7 +102,7 @@ on_host() {
 @test "a FIFO in the place of an image holds nobody up" {
   image=/run/image on_host 'mkfifo /run/image' doctor
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'missing  /run/image (line 7): this is no file and no disk'* ]]
+  [[ ${output} == *'missing  /run/image (lab.dsl:7): this is no file and no disk'* ]]
 }
 
 @test "a container without the right to change networks is told which right it is" {
@@ -130,16 +130,15 @@ on_host() {
   [[ ${output} == *'missing  KVM: there is no /dev/kvm'* ]]
 }
 
-# a_virtual_host QEMU-ACCEL: the prelude of a host that is itself a virtual machine, has a kernel in /boot, and whose KVM is
-# what QEMU-ACCEL gives: tcg stands for one that works, none for one under which nothing happens.
+# a_virtual_host TEXT: the prelude of a host that is itself a virtual machine, has a kernel in /boot, and under whose KVM a
+# guest says TEXT and no more. A real guest would need the time that doctor gives it, which a busy machine has not.
 a_virtual_host() {
   local kernel
   read -r kernel _ < <(guest_paths)
   qemu=${BATS_TEST_TMPDIR}/qemu
   {
     printf '#!/bin/bash\n'
-    [[ $1 == tcg ]] || printf 'exec sleep 60\n'
-    printf 'exec qemu-system-x86_64 "${@/accel=kvm/accel=tcg}"\n'
+    printf "echo '%s'\nexec sleep 60\n" "$1"
   } >"${qemu}"
   chmod 755 "${qemu}"
   prelude="mkdir /run/dev /run/boot; cp '${kernel}' /run/boot/vmlinuz-\$(uname -r); mount --bind /run/boot /boot
@@ -149,7 +148,7 @@ a_virtual_host() {
 
 @test "a KVM under which a kernel speaks is used" {
   [[ -c /dev/kvm ]] || skip 'this machine has no /dev/kvm'
-  a_virtual_host tcg
+  a_virtual_host '[    0.000000] Linux version 6.1.0'
   on_host "${prelude}" doctor
   [[ ${status} -eq 0 ]]
   [[ ${output} == *'ok       KVM: a guest boots with it'* ]]
@@ -157,7 +156,7 @@ a_virtual_host() {
 
 @test "a KVM under which guests hang is not used" {
   [[ -c /dev/kvm ]] || skip 'this machine has no /dev/kvm'
-  a_virtual_host none
+  a_virtual_host 'SeaBIOS'
   on_host "${prelude}" doctor
   [[ ${status} -eq 0 ]]
   [[ ${output} == *'warn     no KVM: a guest does not boot with it; guests are emulated'* ]]
@@ -178,7 +177,7 @@ a_virtual_host() {
 @test "a bridge of someone else is a clash, named with its line" {
   on_host 'ip link add br-in type bridge' doctor
   [[ ${status} -eq 6 ]]
-  [[ ${output} == *'clash    bridge br-in (line 3): something that this lab did not make is in its way'* ]]
+  [[ ${output} == *'clash    bridge br-in (lab.dsl:3): something that this lab did not make is in its way'* ]]
 }
 
 @test "what Docker and firewalld do to the network is said" {
@@ -193,6 +192,6 @@ a_virtual_host() {
 @test "up names what is missing and changes nothing" {
   image=/images/none.img on_host '' up
   [[ ${status} -eq 5 ]]
-  [[ ${output} == *'missing: /images/none.img (line 7)'* ]]
+  [[ ${output} == *'missing: /images/none.img (lab.dsl:7)'* ]]
   [[ ${output} == *'nothing was changed'* ]]
 }
