@@ -216,8 +216,8 @@ CODES: dict[str, Explanation] = {
     ),
     "host-port-twice": Explanation(
         "one port of the host for two things",
-        "A `forward` of a guest's user network waits on the host's 127.0.0.1, `display vnc :N` on port 5900 + N of "
-        "all addresses, and a published port takes what comes for its address. Two of them cannot share a port.",
+        "A `forward` of a guest's user network waits on the host's 127.0.0.1, `display vnc :N` on port 5900 + N "
+        "there. Two of them cannot share a port.",
         "vm a { nic user { forward tcp 2200 to 22 } }\nvm b { nic user { forward tcp 2200 to 22 } }",
         "vm a { nic user { forward tcp 2200 to 22 } }\nvm b { nic user { forward tcp 2201 to 22 } }",
     ),

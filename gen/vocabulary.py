@@ -188,7 +188,7 @@ KEYWORDS = (
     _keyword(
         "forward tcp|udp PORT to PORT", "vm-user-nic", "a port of the host's loopback for one of the guest", repeat=True
     ),
-    _keyword("display (none | vnc :N)", "vm", "where the guest's screen is shown; without it nowhere"),
+    _keyword("display (none | vnc :N)", "vm", "the guest's screen; `vnc :N` is port 5900 + N of the host's loopback"),
     _keyword("autostart on|off", "vm", "whether `up` starts the guest; without it on"),
     _keyword("option OPTION TEXT", "vm", "one more option for QEMU, quoted as it is", repeat=True),
     _keyword(

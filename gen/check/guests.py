@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 from posixpath import normpath
 from typing import NamedTuple
 
@@ -123,24 +122,20 @@ def guest_memory(topology: Topology, diagnostics: Diagnostics) -> None:
 
 
 class _Listener(NamedTuple):
-    """Something that waits on a port of the host: on one of its addresses, or on all (None)."""
+    """Something of QEMU's that waits on a port of the host's loopback."""
 
     protocol: str
     port: int
-    address: str | None
     at: Span
     what: str
 
 
 def host_ports_twice(topology: Topology, diagnostics: Diagnostics) -> None:
-    """One port of the host is one thing: a forward, a screen, or a published port."""
-    seen: dict[tuple[str, int], list[_Listener]] = {}
+    """One port of the host's loopback is one thing: a forward or a screen. Published ports are not on the loopback."""
+    first: dict[tuple[str, int], _Listener] = {}
     for listener in _listeners(topology):
-        others = seen.setdefault((listener.protocol, listener.port), [])
-        other = next(
-            (one for one in others if None in (one.address, listener.address) or one.address == listener.address), None
-        )
-        if other is not None:
+        other = first.setdefault((listener.protocol, listener.port), listener)
+        if other is not listener:
             diagnostics.error(
                 "host-port-twice",
                 f"the host's port {listener.protocol} {listener.port} is used twice",
@@ -149,24 +144,16 @@ def host_ports_twice(topology: Topology, diagnostics: Diagnostics) -> None:
                 also=[Label(other.at, f"first here, for {other.what}")],
                 help=["choose another number for one of the two"],
             )
-        others.append(listener)
 
 
 def _listeners(topology: Topology) -> Iterator[_Listener]:
-    published: dict[tuple[str, int, IPv4Address], _Listener] = {}
-    for network in topology.lab.networks:
-        for one in network.publishes:
-            if one.protocol is not None and one.port is not None:
-                listener = _Listener(one.protocol, one.port, str(one.address), one.at, f"`{one.target}`")
-                published.setdefault((one.protocol, one.port, one.address), listener)
-    yield from published.values()
     for vm in topology.lab.vms:
         if vm.vnc is not None:
-            yield _Listener("tcp", 5900 + vm.vnc, None, vm.vnc_at or vm.at, f"the screen of `{vm.name}`")
+            yield _Listener("tcp", 5900 + vm.vnc, vm.vnc_at or vm.at, f"the screen of `{vm.name}`")
         for nic in vm.nics:
             for forward in nic.forwards:
                 at = piece(forward.at, forward.port)
-                yield _Listener(forward.protocol, forward.port, "127.0.0.1", at, f"`{vm.name}`")
+                yield _Listener(forward.protocol, forward.port, at, f"`{vm.name}`")
 
 
 def guests_without_address(topology: Topology, diagnostics: Diagnostics) -> None:
