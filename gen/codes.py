@@ -239,6 +239,13 @@ CODES: dict[str, Explanation] = {
         "vm a { append quiet }",
         "vm a { kernel /boot/vmlinuz  append quiet }",
     ),
+    "later-disk-boots": Explanation(
+        "a guest that boots from another disk than its first",
+        "QEMU's BIOS looks for a disk on IDE, then on SCSI, then on virtio, in whatever order they stand, and it tries "
+        "only the one that it finds first.",
+        "vm a {\n    disk /images/system.qcow2\n    disk /images/data.qcow2 { bus ide }\n}",
+        "vm a {\n    disk /images/system.qcow2\n    disk /images/data.qcow2\n}",
+    ),
     "link-ends-apart": Explanation(
         "a link whose ends share no subnet",
         "Each end then needs a route to reach the other.",

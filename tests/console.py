@@ -65,6 +65,10 @@ class Console:
         match = self.wait_for(rf"KG{number}-BEGIN\n(.*?)KG{number}-END (\d+)\n", timeout)
         return int(match[2]), match[1]
 
+    def type(self, line: str) -> None:
+        """Types a line and waits for nothing."""
+        os.write(self._port, f"{line}\n".encode())
+
     def ready(self) -> dict[str, str]:
         """What the guest says of itself once it has booted: `hostname`, `eth0` (or `-`), `gw`, `boot`."""
         status, line = self.shell("ready")

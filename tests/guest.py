@@ -26,7 +26,7 @@ _CACHE = _HERE.parents[1] / ".cache"
 # Debian's cloud kernel is smaller but has no e1000, which is what `-net nic` gives on the targets of the notes.
 _KERNEL_PACKAGE = "linux-image-amd64"
 _NIC_DRIVERS = ("virtio_net", "e1000", "e1000e", "8139cp")
-_DISK_DRIVERS = ("virtio_blk", "ata_piix", "ahci", "sd_mod", "sr_mod", "isofs")
+_DISK_DRIVERS = ("virtio_blk", "virtio_scsi", "ata_piix", "ahci", "sd_mod", "sr_mod", "isofs")
 _DRIVERS = ("virtio_pci", *_NIC_DRIVERS, *_DISK_DRIVERS, "button", "evdev")
 _PLACES = {
     "init": "init",

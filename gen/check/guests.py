@@ -19,6 +19,9 @@ MUCH_MEMORY = 256 * 2**30
 
 IDE_DRIVES = {"pc": 4, "q35": 6}
 
+BUSES = ("ide", "scsi", "virtio")
+"""In the order in which QEMU's BIOS looks for a disk to boot from."""
+
 DEVICES = {
     "a": ("floppy", "option fda PATH"),
     "c": ("disk", "disk PATH"),
@@ -65,6 +68,24 @@ def boot_without_device(topology: Topology, diagnostics: Diagnostics) -> None:
                     also=[Label(vm.at, f"no {what} here")],
                     help=[f"add `{statement}`"],
                 )
+
+
+def later_disk_boots(topology: Topology, diagnostics: Diagnostics) -> None:
+    """The BIOS knows no order of the drives, but one of the buses."""
+    for vm in topology.lab.vms:
+        order = (vm.boot or "c") + (vm.boot_once or "")
+        if not vm.disks or vm.kernel is not None or "c" not in order or _has_option(vm, *BRINGING_DEVICES):
+            continue
+        first, booted = vm.disks[0], min(vm.disks, key=lambda disk: BUSES.index(disk.bus))
+        if booted.bus != first.bus:
+            diagnostics.warning(
+                "later-disk-boots",
+                f"`{vm.name}` boots from another disk than its first",
+                booted.at,
+                f"its BIOS looks for a disk on {booted.bus} before one on {first.bus}",
+                also=[Label(first.at, "the first disk")],
+                help=["put both on the same bus, or write the disk that it boots from first"],
+            )
 
 
 def kernel_missing(topology: Topology, diagnostics: Diagnostics) -> None:
