@@ -152,7 +152,7 @@ KEYWORDS = (
     _keyword(
         "format qcow2|raw", "vm-disk", "the image's format; without it raw for `.raw` and `.iso`, qcow2 for all else"
     ),
-    _keyword("bus virtio|ide|scsi", "vm-disk", "how the guest sees the drive; without it virtio"),
+    _keyword("bus virtio|ide|scsi", "vm-disk", "how the guest sees the drive; scsi is virtio-scsi; without it virtio"),
     _keyword("cache none|writeback|writethrough|directsync|unsafe", "vm-disk", "QEMU's cache mode"),
     _keyword("overlay on|off", "vm-disk", "a private qcow2 on top of this image, which stays as it is"),
     _keyword("size SIZE", "vm-disk", "the overlay's size, or that of a disk which is made new"),
