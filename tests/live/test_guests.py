@@ -45,20 +45,18 @@ def test_a_guest_is_installed_from_its_cd_and_then_boots_from_its_disk(start: St
 
 
 def test_an_overlay_keeps_what_the_guest_writes_and_leaves_the_image_as_it_is(start: Start) -> None:
-    running = start("console")
-    base = "/srv/images/guest.qcow2"
-    before = running.world.run("sha256sum", base).stdout
+    running = start("user")
+    image = "/srv/images/guest.qcow2"
+    before = running.world.run("sha256sum", image).stdout
     running.up()
-    status, output = running.console("serial").shell("echo written | dd of=/dev/vda bs=512 seek=40000 conv=fsync")
+    status, output = running.console("alone").shell("echo written | dd of=/dev/vda bs=512 seek=40000 conv=fsync")
     assert status == 0, output
-    running.setup("vm", "stop", "serial")
-    running.setup("vm", "start", "serial")
-    assert (
-        running.started_again("serial").shell("dd if=/dev/vda bs=512 skip=40000 count=1 2>/dev/null | head -n1")[1]
-        == "written\n"
-    )
-    assert running.world.run("sha256sum", base).stdout == before
-    assert base in running.world.run("qemu-img", "info", "-U", "/var/lib/kvmgen/console/serial-0.qcow2").stdout
+    running.setup("vm", "stop", "alone")
+    running.setup("vm", "start", "alone")
+    read = "dd if=/dev/vda bs=512 skip=40000 count=1 2>/dev/null | head -n1"
+    assert running.started_again("alone").shell(read)[1] == "written\n"
+    assert running.world.run("sha256sum", image).stdout == before
+    assert image in running.world.run("qemu-img", "info", "-U", "/var/lib/kvmgen/user/alone-0.qcow2").stdout
     running.check_second_up_and_down()
 
 
@@ -130,11 +128,18 @@ def test_a_guest_is_listed_started_stopped_and_killed(start: Start, target: str)
     assert states(running) == {"serial": "running", "later": "stopped"}
     assert "-cpu" not in running.world.run("cat", f"/proc/{pid(running, 'serial')}/cmdline").stdout.split("\0")
 
+    if target == "debian12":
+        check_refused(running, "log later", 1, "later has written nothing: it was not started yet")
+
     started = running.setup("vm", "start", "later").stdout
     assert started == f"later is running, process {pid(running, 'later')}\n"
     assert running.setup("vm", "start", "later").stdout == "later is running\n"
     assert running.setup("status", check=False).returncode == 0
     assert ask(running, "later", "echo typed-$((40 + 2))") == "typed-42"
+    if target == "debian12":
+        assert "KVMGEN-GUEST READY" in running.setup("vm", "log", "later").stdout
+    else:
+        check_refused(running, "log later", 1, "this target's QEMU keeps no console log", "setup.sh vm console later")
     assert running.setup("vm", "stop", "later").stdout == "later is off\n"
     assert states(running) == {"serial": "running", "later": "stopped"}
 
@@ -142,10 +147,7 @@ def test_a_guest_is_listed_started_stopped_and_killed(start: Start, target: str)
     qmp = Qmp(running.world.path("/run/kvmgen/console/vm/serial.qmp"))
     qmp.execute("stop")
     qmp.close()
-    stopping = running.setup("vm", "stop", "serial", "--wait", "1", check=False)
-    assert stopping.returncode == 1
-    assert "serial has not gone off in 1 seconds" in stopping.stderr
-    assert "setup.sh vm kill serial" in stopping.stderr
+    check_refused(running, "stop serial --wait 1", 1, "has not gone off in 1 seconds", "setup.sh vm kill serial")
     assert states(running)["serial"] == "running"
     assert running.setup("vm", "kill", "serial").stdout == "serial is off\n"
     assert states(running) == {"serial": "stopped", "later": "stopped"}
@@ -155,45 +157,25 @@ def test_a_guest_is_listed_started_stopped_and_killed(start: Start, target: str)
 
 
 @both_dialects
-def test_the_log_of_a_guest_is_what_it_wrote_where_qemu_keeps_one(start: Start, target: str) -> None:
-    running = start("console", target)
-    running.setup("up")
-    assert ask(running, "serial", "hostname")
-    log = running.setup("vm", "log", "serial", check=False)
-    if target == "debian12":
-        assert log.returncode == 0
-        assert "KVMGEN-GUEST READY" in log.stdout
-        later = running.setup("vm", "log", "later", check=False)
-        assert (later.returncode, later.stdout) == (1, "")
-        assert "later has written nothing: it was not started yet" in later.stderr
-    else:
-        assert (log.returncode, log.stdout) == (1, "")
-        assert "this target's QEMU keeps no console log" in log.stderr
-        assert "setup.sh vm console serial" in log.stderr
-
-
-@both_dialects
 def test_at_a_terminal_the_console_is_left_by_its_escape_key(start: Start, target: str) -> None:
-    running = start("console", target)
+    running = start("user", target)
     running.setup("up")
-    ask(running, "serial", "true")
+    ask(running, "alone", "true")
     master, slave = os.openpty()
     settings = termios.tcgetattr(slave)
     console = running.world.popen(
-        "bash", running.path, "vm", "console", "serial", stdin=slave, stdout=slave, stderr=slave
+        "bash", running.path, "vm", "console", "alone", stdin=slave, stdout=slave, stderr=slave
     )
     read_until(master, "leave it with Ctrl-]")
     os.write(master, b"\recho typed-$((40 + 2))\r")
     read_until(master, "typed-42")
-    busy = running.setup("vm", "console", "serial", check=False, input="")
-    assert busy.returncode == 7
-    assert "the console of serial is open in another terminal" in busy.stderr
+    check_refused(running, "console alone", 7, "the console of alone is open in another terminal")
     os.write(master, b"\x1d")
     assert console.wait(20) == 0
     assert termios.tcgetattr(slave) == settings
     os.close(master)
     os.close(slave)
-    assert ask(running, "serial", "echo still $((6 * 7))") == "still 42"
+    assert ask(running, "alone", "echo still $((6 * 7))") == "still 42"
 
 
 @pytest.mark.parametrize(
@@ -209,18 +191,13 @@ def test_at_a_terminal_the_console_is_left_by_its_escape_key(start: Start, targe
 )
 def test_a_wrong_word_after_vm_is_told_and_nothing_is_done(start: Start, words: str, message: str) -> None:
     running = start("console")
-    done = running.setup("vm", *words.split(), check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr
+    check_refused(running, words, 2, message)
     assert running.world.snapshot() == running.before
 
 
 def test_a_guest_of_a_lab_that_is_down_is_not_started(start: Start) -> None:
     running = start("console")
-    done = running.setup("vm", "start", "later", check=False)
-    assert done.returncode == 1
-    assert "console is down" in done.stderr
-    assert "setup.sh up builds it" in done.stderr
+    check_refused(running, "start later", 1, "console is down", "setup.sh up builds it")
     assert running.world.snapshot(like=running.before) == running.before
 
 
@@ -236,9 +213,7 @@ def test_a_link_of_somebody_elses_with_the_name_of_a_tap_is_left_alone(start: St
     assert running.world.snapshot(exact=True) == before
     running.world.run("ip", "link", "delete", "serial.0")
     running.setup("up")
-    done = running.setup("vm", "start", "later", check=False)
-    assert done.returncode == 6
-    assert "console.dsl:13: vm later {" in done.stderr
+    check_refused(running, "start later", 6, "console.dsl:13: vm later {")
 
 
 TWO_GUESTS = """
@@ -294,6 +269,14 @@ def test_an_edit_that_fails_leaves_the_taps_of_guests_in_the_bridge_as_it_was(st
     assert running.setup("status", check=False).returncode == 0
     assert running.world.run("ls", "/sys/class/net/br0/brif").stdout == "a.0\n"
     assert pid(running, "a") == process
+
+
+def check_refused(running: Running, words: str, code: int, *messages: str) -> None:
+    """`setup.sh vm WORDS` ends with the code and says this, and nothing else than errors."""
+    done = running.setup("vm", *words.split(), check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+    for message in messages:
+        assert message in done.stderr
 
 
 def states(running: Running) -> dict[str, str]:
