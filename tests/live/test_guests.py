@@ -271,6 +271,28 @@ def test_an_edit_that_fails_leaves_the_taps_of_guests_in_the_bridge_as_it_was(st
     assert pid(running, "a") == process
 
 
+def test_on_a_host_whose_ip_does_not_tell_bridges_the_ports_are_found_all_the_same(start: Start) -> None:
+    lab = """
+        network br0 isolated
+        network br1 isolated
+        link br0 - br1
+        vm a { memory 64M; nic on br0 { address 10.0.0.1/24 } }
+    """
+    running = start("old", "centos6", lab)
+    # As that of CentOS 6, whose kernel does not say which bridge a link is a port of.
+    running.world.run("mv", "/usr/sbin/ip", "/usr/sbin/ip.new")
+    old = "#!/bin/bash\nset -o pipefail\nip.new \"$@\" | sed 's/ master [^ ]*//'\n"
+    running.world.write("/usr/sbin/ip", old, 0o755)
+    running.setup("up")
+    assert "nothing to do" in running.setup("up").stdout
+    running.world.run("ip.new", "link", "set", "dev", "a.0", "nomaster")
+    assert running.setup("status", check=False).returncode == 4
+    running.setup("up")
+    assert running.setup("status", check=False).returncode == 0
+    running.setup("down", "--wait", "0")
+    assert running.world.snapshot(like=running.before).without("files: /usr/s?bin/ip") == running.before
+
+
 def check_refused(running: Running, words: str, code: int, *messages: str) -> None:
     """`setup.sh vm WORDS` ends with the code and says this, and nothing else than errors."""
     done = running.setup("vm", *words.split(), check=False)
