@@ -223,8 +223,8 @@ CODES: dict[str, Explanation] = {
     ),
     "host-port-twice": Explanation(
         "one port of the host for two things",
-        "A `forward` of a guest's user network waits on the host's 127.0.0.1, `display vnc :N` on port 5900 + N of "
-        "all addresses, and a published port takes what comes for its address. Two of them cannot share a port.",
+        "A `forward` of a guest's user network waits on the host's 127.0.0.1, `display vnc :N` on port 5900 + N "
+        "there. Two of them cannot share a port.",
         "vm a { nic user { forward tcp 2200 to 22 } }\nvm b { nic user { forward tcp 2200 to 22 } }",
         "vm a { nic user { forward tcp 2200 to 22 } }\nvm b { nic user { forward tcp 2201 to 22 } }",
     ),
@@ -245,6 +245,13 @@ CODES: dict[str, Explanation] = {
         "loader.",
         "vm a { append quiet }",
         "vm a { kernel /boot/vmlinuz  append quiet }",
+    ),
+    "later-disk-boots": Explanation(
+        "a guest that boots from another disk than its first",
+        "QEMU's BIOS looks for a disk on IDE, then on SCSI, then on virtio, in whatever order they stand, and it tries "
+        "only the one that it finds first.",
+        "vm a {\n    disk /images/system.qcow2\n    disk /images/data.qcow2 { bus ide }\n}",
+        "vm a {\n    disk /images/system.qcow2\n    disk /images/data.qcow2\n}",
     ),
     "link-ends-apart": Explanation(
         "a link whose ends share no subnet",

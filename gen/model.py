@@ -16,6 +16,8 @@ NetworkKind = Literal["isolated", "routed", "nat", "bridged"]
 Protocol = Literal["tcp", "udp"]
 
 HOST = "host"
+LOOPBACK = "127.0.0.1"
+"""Where QEMU's own servers wait: forwards of its user network, and screens."""
 
 
 @dataclass(frozen=True, slots=True)

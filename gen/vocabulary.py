@@ -152,7 +152,7 @@ KEYWORDS = (
     _keyword(
         "format qcow2|raw", "vm-disk", "the image's format; without it raw for `.raw` and `.iso`, qcow2 for all else"
     ),
-    _keyword("bus virtio|ide|scsi", "vm-disk", "how the guest sees the drive; without it virtio"),
+    _keyword("bus virtio|ide|scsi", "vm-disk", "how the guest sees the drive; scsi is virtio-scsi; without it virtio"),
     _keyword("cache none|writeback|writethrough|directsync|unsafe", "vm-disk", "QEMU's cache mode"),
     _keyword("overlay on|off", "vm-disk", "a private qcow2 on top of this image, which stays as it is"),
     _keyword("size SIZE", "vm-disk", "the overlay's size, or that of a disk which is made new"),
@@ -188,7 +188,7 @@ KEYWORDS = (
     _keyword(
         "forward tcp|udp PORT to PORT", "vm-user-nic", "a port of the host's loopback for one of the guest", repeat=True
     ),
-    _keyword("display (none | vnc :N)", "vm", "where the guest's screen is shown; without it nowhere"),
+    _keyword("display (none | vnc :N)", "vm", "the guest's screen; `vnc :N` is port 5900 + N of the host's loopback"),
     _keyword("autostart on|off", "vm", "whether `up` starts the guest; without it on"),
     _keyword("option OPTION TEXT", "vm", "one more option for QEMU, quoted as it is", repeat=True),
     _keyword(

@@ -20,6 +20,7 @@ from gen.check.guests import (
     guests_without_address,
     host_ports_twice,
     kernel_missing,
+    later_disk_boots,
     shared_disks,
     too_many_ide_drives,
 )
@@ -72,6 +73,7 @@ RULES: tuple[Rule, ...] = (
     shared_disks,
     boot_without_device,
     kernel_missing,
+    later_disk_boots,
     too_many_ide_drives,
     guest_memory,
     host_ports_twice,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 from posixpath import normpath
 from typing import NamedTuple
 
@@ -19,6 +18,9 @@ MUCH_MEMORY = 256 * 2**30
 """Bytes. More is nearly always a `G` where an `M` was meant."""
 
 IDE_DRIVES = {"pc": 4, "q35": 6}
+
+BUSES = ("ide", "scsi", "virtio")
+"""In the order in which QEMU's BIOS looks for a disk to boot from."""
 
 DEVICES = {
     "a": ("floppy", "option fda PATH"),
@@ -66,6 +68,24 @@ def boot_without_device(topology: Topology, diagnostics: Diagnostics) -> None:
                     also=[Label(vm.at, f"no {what} here")],
                     help=[f"add `{statement}`"],
                 )
+
+
+def later_disk_boots(topology: Topology, diagnostics: Diagnostics) -> None:
+    """The BIOS knows no order of the drives, but one of the buses."""
+    for vm in topology.lab.vms:
+        order = (vm.boot or "c") + (vm.boot_once or "")
+        if not vm.disks or vm.kernel is not None or "c" not in order or _has_option(vm, *BRINGING_DEVICES):
+            continue
+        first, booted = vm.disks[0], min(vm.disks, key=lambda disk: BUSES.index(disk.bus))
+        if booted.bus != first.bus:
+            diagnostics.warning(
+                "later-disk-boots",
+                f"`{vm.name}` boots from another disk than its first",
+                booted.at,
+                f"its BIOS looks for a disk on {booted.bus} before one on {first.bus}",
+                also=[Label(first.at, "the first disk")],
+                help=["put both on the same bus, or write the disk that it boots from first"],
+            )
 
 
 def kernel_missing(topology: Topology, diagnostics: Diagnostics) -> None:
@@ -123,24 +143,20 @@ def guest_memory(topology: Topology, diagnostics: Diagnostics) -> None:
 
 
 class _Listener(NamedTuple):
-    """Something that waits on a port of the host: on one of its addresses, or on all (None)."""
+    """Something of QEMU's that waits on a port of the host's loopback."""
 
     protocol: str
     port: int
-    address: str | None
     at: Span
     what: str
 
 
 def host_ports_twice(topology: Topology, diagnostics: Diagnostics) -> None:
-    """One port of the host is one thing: a forward, a screen, or a published port."""
-    seen: dict[tuple[str, int], list[_Listener]] = {}
+    """One port of the host's loopback is one thing: a forward or a screen. Published ports are not on the loopback."""
+    first: dict[tuple[str, int], _Listener] = {}
     for listener in _listeners(topology):
-        others = seen.setdefault((listener.protocol, listener.port), [])
-        other = next(
-            (one for one in others if None in (one.address, listener.address) or one.address == listener.address), None
-        )
-        if other is not None:
+        other = first.setdefault((listener.protocol, listener.port), listener)
+        if other is not listener:
             diagnostics.error(
                 "host-port-twice",
                 f"the host's port {listener.protocol} {listener.port} is used twice",
@@ -149,24 +165,16 @@ def host_ports_twice(topology: Topology, diagnostics: Diagnostics) -> None:
                 also=[Label(other.at, f"first here, for {other.what}")],
                 help=["choose another number for one of the two"],
             )
-        others.append(listener)
 
 
 def _listeners(topology: Topology) -> Iterator[_Listener]:
-    published: dict[tuple[str, int, IPv4Address], _Listener] = {}
-    for network in topology.lab.networks:
-        for one in network.publishes:
-            if one.protocol is not None and one.port is not None:
-                listener = _Listener(one.protocol, one.port, str(one.address), one.at, f"`{one.target}`")
-                published.setdefault((one.protocol, one.port, one.address), listener)
-    yield from published.values()
     for vm in topology.lab.vms:
         if vm.vnc is not None:
-            yield _Listener("tcp", 5900 + vm.vnc, None, vm.vnc_at or vm.at, f"the screen of `{vm.name}`")
+            yield _Listener("tcp", 5900 + vm.vnc, vm.vnc_at or vm.at, f"the screen of `{vm.name}`")
         for nic in vm.nics:
             for forward in nic.forwards:
                 at = piece(forward.at, forward.port)
-                yield _Listener(forward.protocol, forward.port, "127.0.0.1", at, f"`{vm.name}`")
+                yield _Listener(forward.protocol, forward.port, at, f"`{vm.name}`")
 
 
 def guests_without_address(topology: Topology, diagnostics: Diagnostics) -> None:

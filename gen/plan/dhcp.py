@@ -11,7 +11,7 @@ from gen.values import INFINITE
 
 
 def add_dhcp_servers(build: Builder, lab: Lab, profile: Profile) -> None:
-    """A server for each network of the host and each router nic that has a range."""
+    """A server for each network of the host and each nic of a router or namespace that has a range."""
     guests: dict[str, list[tuple[str, VmNic]]] = {}
     for vm in lab.vms:
         for card in vm.nics:
@@ -20,31 +20,26 @@ def add_dhcp_servers(build: Builder, lab: Lab, profile: Profile) -> None:
     for network in lab.networks:
         if network.dhcp is not None:
             routed = network.kind in ("routed", "nat")
-            _add_server(
-                build, ROOT, network.name, network.name, network.dhcp, guests.get(network.name, ()), profile, routed
-            )
+            _add_server(build, ROOT, network.name, network.dhcp, guests.get(network.name, ()), profile, routed)
     for node in lab.nodes:
         for nic in node.nics:
-            if nic.dhcp is not None and nic.network is not None:
+            if nic.dhcp is not None:
                 _add_server(
-                    build, node.name, nic.name, nic.network, nic.dhcp, guests.get(nic.network, ()), profile,
-                    node.forwards, build.made["netns", node.name],
-                )  # fmt: skip
+                    build, node.name, nic.name, nic.dhcp, guests.get(nic.network or "", ()), profile, node.forwards
+                )
 
 
 def _add_server(
     build: Builder,
     netns: str,
     interface: str,
-    network: str,
     dhcp: Dhcp,
     guests: Sequence[tuple[str, VmNic]],
     profile: Profile,
     is_gateway: bool,
-    within: int = 0,
 ) -> None:
     assert dhcp.server is not None, "check reports a range without a server address"
-    label = network if netns == ROOT else f"{netns}-{interface}"
+    label = interface if netns == ROOT else f"{netns}-{interface}"
     base = f"{build.run_dir}/dnsmasq-{label}"
     command = [
         "dnsmasq",

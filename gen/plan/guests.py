@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gen.encode import qemu, qemu_value
-from gen.model import Disk, Lab, Network, Vm, VmNic
-from gen.plan.operation import Builder
+from gen.model import LOOPBACK, Disk, Lab, Network, Vm, VmNic
+from gen.plan.operation import ROOT, Builder
 from gen.profile import Profile
 from gen.shell import Command, Shell, quote
 from gen.source import Span
@@ -106,10 +106,16 @@ def _add_guest(build: Builder, vm: Vm, networks: dict[str, Network], profile: Pr
         vm.at,
         do=[qemu_command(build, vm, networks, profile)],
         undo=[("kg_stop", pid_file)],
-        probe=[("process", pid_file)],
+        probe=[("process", pid_file), *_plugged(vm)],
         look=("cat", pid_file),
         manual=not vm.autostart,
     )
+
+
+def _plugged(vm: Vm) -> list[Command]:
+    """The probes of a guest's taps: the lab's own, and in their bridges."""
+    taps = [(nic.tap or "", nic.network) for nic in vm.nics if nic.network is not None]
+    return [probe for tap, bridge in taps for probe in (("link", ROOT, tap), ("port", ROOT, tap, bridge))]
 
 
 def qemu_command(build: Builder, vm: Vm, networks: dict[str, Network], profile: Profile) -> Command:
@@ -122,8 +128,7 @@ def qemu_command(build: Builder, vm: Vm, networks: dict[str, Network], profile: 
     words += ["-m", str(vm.memory // MEBIBYTE), "-smp", str(vm.cpus)]
     if vm.cpu is not None:
         words += ["-cpu", vm.cpu]
-    for disk in vm.disks:
-        words += _drive(build, vm, disk)
+    words += _drives(build, vm)
     for path in vm.cdroms:
         words += ["-drive", qemu(("file", path), ("media", "cdrom"))]
     for option, value in (("-kernel", vm.kernel), ("-initrd", vm.initrd), ("-append", vm.append)):
@@ -131,7 +136,7 @@ def qemu_command(build: Builder, vm: Vm, networks: dict[str, Network], profile: 
     if vm.boot is not None:
         words += ["-boot", qemu(("order", vm.boot), *([("once", vm.boot_once)] if vm.boot_once else []))]
     words += _nics(build, vm, networks, profile)
-    words += ["-vnc", f":{vm.vnc}"] if vm.vnc is not None else _flat(profile.command("vm_nographic"))
+    words += ["-vnc", f"{LOOPBACK}:{vm.vnc}"] if vm.vnc is not None else _flat(profile.command("vm_nographic"))
     words += _flat(profile.command("vm_console", log=qemu_value(f"{base}.console")))
     words += _flat(profile.command("vm_monitor", fifo=qemu_value(f"{base}.qmp")))
     for name, value in vm.options:
@@ -143,16 +148,25 @@ def _flat(commands: tuple[Command, ...]) -> list[str]:
     return [word for command in commands for word in command]
 
 
-def _drive(build: Builder, vm: Vm, disk: Disk) -> list[str]:
-    pairs: list[tuple[str, str]] = [
-        ("file", disk_path(build, vm, disk)),
-        ("format", "qcow2" if disk.overlay else disk.format),
-        ("media", "disk"),
-        ("if", disk.bus),
-    ]
-    if disk.cache is not None:
-        pairs.append(("cache", disk.cache))
-    return ["-drive", qemu(*pairs)]
+def _drives(build: Builder, vm: Vm) -> list[str]:
+    words: list[str] = []
+    for index, disk in enumerate(vm.disks):
+        pairs = [
+            ("file", disk_path(build, vm, disk)),
+            ("format", "qcow2" if disk.overlay else disk.format),
+            ("media", "disk"),
+        ]
+        # `if=scsi` is refused by every QEMU since 2.12; EL's has this one controller.
+        scsi = disk.bus == "scsi"
+        pairs += [("if", "none"), ("id", f"disk{index}")] if scsi else [("if", disk.bus)]
+        if disk.cache is not None:
+            pairs.append(("cache", disk.cache))
+        if scsi and "virtio-scsi-pci,id=scsi" not in words:
+            words += ["-device", "virtio-scsi-pci,id=scsi"]
+        words += ["-drive", qemu(*pairs)]
+        if scsi:
+            words += ["-device", f"scsi-hd,bus=scsi.0,drive=disk{index}"]
+    return words
 
 
 def _nics(build: Builder, vm: Vm, networks: dict[str, Network], profile: Profile) -> list[str]:
@@ -183,7 +197,7 @@ def _backend_kind(nic: VmNic) -> str:
 
 def _backend(build: Builder, nic: VmNic) -> list[tuple[str, str]]:
     if nic.network is None:
-        return [("hostfwd", f"{f.protocol}:127.0.0.1:{f.port}-:{f.target_port}") for f in nic.forwards]
+        return [("hostfwd", f"{f.protocol}:{LOOPBACK}:{f.port}-:{f.target_port}") for f in nic.forwards]
     return [
         ("ifname", nic.tap or ""),
         ("script", f"{build.state_dir}/qemu-ifup-{nic.network}"),

@@ -92,6 +92,7 @@ kg_snapshot() {
   fi
   kg_hear "${said}"
   kg_hear "${more}"
+  [[ ${#KG_MASTER[@]} -gt 0 ]] || kg_find_ports
   kg_check_asked
   kg_read_files
 }
@@ -208,6 +209,19 @@ kg_hear_brief() {
       ;;
     *) kg_hear_words "route $1" "$2" ;;
   esac
+}
+
+# kg_find_ports: the ports of the host's bridges, where `ip` tells of none: that of Linux 2.6.32 does not know them.
+kg_find_ports() {
+  local path port bridge
+  for path in /sys/class/net/*/brif/*; do
+    port=${path##*/}
+    bridge=${path%/brif/*}
+    bridge=${bridge##*/}
+    [[ -n ${KG_THERE["- ${port}"]-} && -n ${KG_THERE["- ${bridge}"]-} ]] || continue
+    KG_MASTER["- ${port}"]=${bridge}
+    KG_IS["port - ${port} ${bridge}"]=yes
+  done
 }
 
 # kg_hear_words PROBE TEXT: a fact for the text and for each beginning of it that ends with a whole word.

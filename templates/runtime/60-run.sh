@@ -395,13 +395,18 @@ kg_await() {
   return "${status}"
 }
 
-# kg_start NUMBER WORD...: guests and DHCP servers start side by side; kg_wait_for_others waits for them.
+# kg_start NUMBER WORD...: guests and DHCP servers start side by side; kg_wait_for_others waits for them. A guest that
+# runs already only gets its taps back into their bridges.
 kg_start() {
   local n=$1 name=${KG_OBJECT[$1]}
   shift
   KG_RAN[n]=1 # also where it fails: what it leaves is cleaned up
   KG_WORDS=("$@")
   if [[ ${KG_KIND[n]} == guest ]]; then
+    if [[ -n ${KG_STANDS[n]-} ]]; then
+      kg_plug "$@" || kg_fail "${n}" "${KG_SAID}" "${REPLY}"
+      return
+    fi
     if ! kg_guest_prepare "${name}"; then
       kg_fail "${n}" "mkfifo ${KG_RUN}/vm/${name}.qmp.in" 'it cannot be made'
       return
@@ -435,6 +440,10 @@ kg_wait_for_others() {
 kg_run_one() {
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
   kg_judge
+  if [[ ${KG_STATE[$1]} == foreign ]]; then
+    kg_place "$1"
+    kg_die 6 'a link that this lab did not make has the name of a tap of the guest; nothing was changed' "${REPLY}"
+  fi
   KG_CHOSEN=()
   KG_CHOSEN[$1]=yes
   kg_requirements

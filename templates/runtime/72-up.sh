@@ -16,6 +16,7 @@ kg_up() {
   else
     kg_requirements
     kg_make
+    kg_say "${KG_LAB} is up: ${#KG_CHOSEN[@]} made, $((KG_COUNT - ${#KG_CHOSEN[@]})) were right"
   fi
 }
 
@@ -23,7 +24,7 @@ kg_up() {
 kg_pending() {
   local n foreign=() missing=()
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
-    if [[ ${KG_STATE[n]} == right || -n ${KG_MANUAL[n]-} ]]; then
+    if [[ ${KG_STATE[n]} == right || (-n ${KG_MANUAL[n]-} && -z ${KG_FOUND[n]-}) ]]; then
       unset "KG_CHOSEN[${n}]"
       continue
     fi
@@ -45,7 +46,7 @@ kg_pending() {
 
 # kg_make: the operations in KG_CHOSEN, all or nothing.
 kg_make() {
-  local n again=() count
+  local n again=()
   trap 'KG_SIGNAL=1' HUP
   trap 'KG_SIGNAL=2' INT
   trap 'KG_SIGNAL=15' TERM
@@ -61,6 +62,7 @@ kg_make() {
     [[ ${KG_STATE[n]} == differs && -n ${KG_FOUND[n]-} ]] || continue
     case ${KG_FACTS[n]} in
       'link '* | 'netns '*) KG_STANDS[n]=yes ;; # the commands after the creation mend it
+      'process '*) KG_STANDS[n]=yes ;;          # a guest whose bridge was made anew
       'chain '*) again+=("${n}") ;;             # what a chain holds depends on the order, so it is made anew
       *) ;;
     esac
@@ -72,14 +74,12 @@ kg_make() {
     kg_select
     kg_pending
   fi
-  count=${#KG_CHOSEN[@]}
   kg_pass make
   kg_finish
   if [[ -n ${KG_FAILED} || ${KG_SIGNAL} -ne 0 ]] || ! mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"; then
     kg_roll_back
   fi
   trap - HUP INT TERM
-  kg_say "${KG_LAB} is up: ${count} made, $((KG_COUNT - count)) were right"
 }
 
 # kg_roll_back: tells why, takes back what this run did, and leaves with the exit code.

@@ -116,7 +116,7 @@ kg_plan() {
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     case ${KG_STATE[n]}${KG_MANUAL[n]-} in
       foreign*) kg_leave 6 ;;
-      right* | *yes) ;;
+      right* | absentyes) ;;
       *) code=11 ;;
     esac
   done
@@ -133,8 +133,8 @@ kg_show_plan() {
     case ${KG_STATE[n]}${KG_MANUAL[n]-} in
       right*) sign='=' ;;
       foreign*) sign='!' ;;
-      *yes) continue ;;
-      differs) sign='~' ;;
+      absentyes) continue ;;
+      differs*) sign='~' ;;
       *) sign='+' ;;
     esac
     kg_place "${n}"

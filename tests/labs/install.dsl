@@ -6,14 +6,15 @@ vm centos {
     memory 256M
     cpus 1
     disk /srv/images/centos.qcow2 { size 64M  format qcow2  bus virtio  cache none }
-    disk /srv/images/data.raw { size 16M  format raw  bus ide  cache writethrough }
+    disk /srv/images/data.raw { size 16M  format raw  bus virtio  cache writethrough }
     cdrom /srv/images/install.iso
-    boot dc once d                      # the CD the first time, the disk from then on
-    nic centos6.0 on br0 { model e1000  mac 52:54:00:12:12:12 }
+    boot cd once d                      # the CD when QEMU starts, the disk at each reset; with `dc` the CD again
+    nic centos6.0 on br0 { model e1000  mac 52:54:00:12:12:12  address auto }
 }
 vm net {
     memory 256M
     disk /srv/images/guest.qcow2 { overlay on  bus ide  cache unsafe }
+    disk /srv/images/more.qcow2 { size 8M  bus virtio  cache directsync }
     boot nc once n                      # PXE finds nobody here, so the disk is next
-    nic on br0
+    nic on br0 { address auto }
 }

@@ -35,17 +35,26 @@ class Running:
     """A lab on a host of its own. `before` is that host before anything ran."""
 
     def __init__(self, world: World, source: Source, target: str) -> None:
-        diagnostics = Diagnostics()
-        try:
-            self.lab: Lab = driver.analyse(source, diagnostics)
-            self.script = driver.build(source, diagnostics, target).script
-        except driver.Stopped:
-            pytest.fail(render(diagnostics))
         self.world = world
+        self._target = target
         self._consoles: dict[str, Console] = {}
         self._furnish(target)
-        self.path = world.script(self.script)
+        self.path = self._build(source)
         self.before: Snapshot = world.snapshot()
+
+    def edit(self, text: str) -> None:
+        """From now on the script is that of this text. The host stays as it is."""
+        self.path = self._build(Source(f"{self.lab.name}.dsl", text))
+
+    def _build(self, source: Source) -> str:
+        diagnostics = Diagnostics()
+        try:
+            built = driver.build(source, diagnostics, self._target)
+        except driver.Stopped:
+            pytest.fail(render(diagnostics))
+        self.lab: Lab = built.lab
+        self.script = built.script
+        return self.world.script(self.script)
 
     def setup(self, *words: str, check: bool = True, **options: Any) -> CompletedProcess[str]:
         """Run `setup.sh WORDS...` on the host."""
@@ -62,9 +71,14 @@ class Running:
         """The serial console of a guest that has booted."""
         if name not in self._consoles:
             console = guest_console(self.world, self.lab.name, name)
-            console.wait_for(r"KVMGEN-GUEST READY[^\n]*\n", 90)
+            console.ready()
             self._consoles[name] = console
         return self._consoles[name]
+
+    def started_again(self, name: str) -> Console:
+        """The console of a guest whose QEMU is another one than the last time."""
+        del self._consoles[name]
+        return self.console(name)
 
     def origin(self, name: str) -> Origin:
         """Where an `expect` starts from."""
@@ -137,12 +151,13 @@ class Running:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Running]]:
-    """start(NAME, TARGET, **options of the World): the lab on a host of its own, not yet up."""
+    """start(NAME, TARGET, TEXT, **options of the World): the lab, or TEXT, on a host of its own, not yet up."""
     with ExitStack() as closing:
 
-        def make(name: str, target: str = "debian12", **options: Any) -> Running:
-            path = LABS / f"{name}.dsl"
+        def make(name: str, target: str = "debian12", text: str | None = None, **options: Any) -> Running:
+            if text is None:
+                text = (LABS / f"{name}.dsl").read_text()
             world = closing.enter_context(World(**options))
-            return Running(world, Source(f"{name}.dsl", path.read_text()), target)
+            return Running(world, Source(f"{name}.dsl", text), target)
 
         yield make
