@@ -6,7 +6,7 @@
 # is silent) and the seconds that there were.
 
 KG_GUARD=120           # --guard SECONDS; 0: --no-guard
-KG_GUARDED=()          # uptime when it acts, seconds given, process, session and terminal of `up`, newest login then, uptime then
+KG_GUARDED=()          # uptime when it acts, seconds given, process, session and terminal of `up`, newest login then, uptime then in hundredths
 KG_GATEWAYS=()         # the gateways that answered before the move,
 KG_ANSWERED=()         # whether a ping or only the neighbour table (ARP) told so,
 KG_MISSED=()           # and how often in a row each has not answered since
@@ -19,13 +19,13 @@ kg_uptime() {
   REPLY=${REPLY%%.*}
 }
 
-# kg_session PROCESS: REPLY is its session, its terminal and when it began, in hundredths of a second of uptime.
+# kg_session PROCESS: REPLY is its parent, its session, its terminal and when it began, in hundredths of a second of uptime.
 kg_session() {
   local line='' fields
-  REPLY='0 0 0'
+  REPLY='0 0 0 0'
   { IFS= read -r -d '' line <"/proc/$1/stat"; } 2>/dev/null || [[ -n ${line} ]] || return 1
   read -r -a fields <<<"${line##*') '}"
-  REPLY="${fields[3]} ${fields[4]} ${fields[19]}"
+  REPLY="${fields[1]} ${fields[3]} ${fields[4]} ${fields[19]}"
 }
 
 # kg_login PROCESS: REPLY is the number of its login, which the kernel counts upwards; KG_NO_LOGIN where it has none.
@@ -79,7 +79,7 @@ kg_begin_guard() {
   done
   [[ -n ${moves} && ${KG_GUARD} -gt 0 ]] || return 0
   kg_session "$$"
-  read -r session terminal _ <<<"${REPLY}"
+  read -r _ session terminal _ <<<"${REPLY}"
   if kg_process "${KG_RUN}/guard" && kg_read_guard; then
     watchdog=${REPLY}
     KG_GUARDED[2]=$$ KG_GUARDED[3]=${session} KG_GUARDED[4]=${terminal}
@@ -108,14 +108,15 @@ kg_watch() {
     fd=${fd##*/}
     [[ ${fd} -le 2 || ${fd} -eq 255 ]] || exec {fd}>&- # bash has this script open as 255
   done
+  exec 8<> <(: || :) # a pipe that nobody writes to: `read` waits there without a process
   kg_find_gateways
   kg_newest_login
   KG_GUARDED=(0 "$2" "$3" "$4" "$5" "${REPLY}" 0)
-  kg_uptime
-  KG_GUARDED[0]=$((REPLY + $2)) KG_GUARDED[6]=${REPLY}
+  read -r REPLY _ </proc/uptime
+  KG_GUARDED[0]=$((${REPLY%.*} + $2)) KG_GUARDED[6]=${REPLY/./}
   kg_write_guard "$$" || exit 1
   printf '%s %s\n' "$$" "${KG_GATEWAYS[*]-}"
-  exec >/dev/null 8<> <(: || :) # a pipe that nobody writes to: `read` waits there without a process
+  exec >/dev/null
   trap exit TERM
   while kg_is_watched; do
     kg_uptime
@@ -158,15 +159,28 @@ kg_find_gateways() {
   done < <(ip -4 route show table main 2>/dev/null || :)
 }
 
-# kg_answers GATEWAY ping|neighbour
+# kg_answers GATEWAY ping|neighbour: whether it answers within a second: a ping, or the kernel's own ARP probe.
 kg_answers() {
+  local link tick neighbour
   if [[ $2 == ping ]]; then
     ping -n -q -c 1 -W 1 "$1" >/dev/null 2>&1
     return
   fi
-  { printf . >"/dev/udp/$1/9"; } 2>/dev/null || : # any packet makes the kernel look for its neighbour
-  REPLY=$(ip -4 neigh show to "$1" 2>/dev/null)
-  [[ ${REPLY} =~ \ (REACHABLE|STALE|DELAY|PROBE) ]]
+  link=$(ip -4 -o route get "$1" 2>/dev/null) || return 1
+  link=${link#* dev }
+  link=${link%% *}
+  { printf . >"/dev/udp/$1/9"; } 2>/dev/null || : # a packet makes the kernel look for it
+  neighbour=$(ip -4 neigh show to "$1" dev "${link}" 2>/dev/null)
+  if [[ ${neighbour} == *' lladdr '* ]]; then # and to ask it whether it is still there
+    neighbour=${neighbour#* lladdr }
+    ip -4 neigh change "$1" lladdr "${neighbour%% *}" nud probe dev "${link}" 2>/dev/null || :
+  fi
+  for ((tick = 0; tick < 10; tick++)); do
+    neighbour=$(ip -4 neigh show to "$1" dev "${link}" 2>/dev/null)
+    [[ ${neighbour} != *REACHABLE* ]] || return 0
+    read -r -t 0.1 -u 8 _ || :
+  done
+  return 1
 }
 
 # kg_gateway_silent: whether one of KG_GATEWAYS has not answered five times running: KG_GATEWAY.
@@ -291,10 +305,10 @@ kg_confirm() {
 }
 
 # kg_prove_login: whether this process is of a login newer than the move; KG_SAID is how that is known, or why not. The
-# kernel numbers logins. Where it does not (a container, no pam_loginuid), a session begun since, on another
-# terminal, stands for one.
+# kernel numbers logins. Where it does not (a container, no pam_loginuid), a session begun since stands for one, if no process
+# that it comes from is of the session of the move, or has a terminal that was there before.
 kg_prove_login() {
-  local session terminal begun
+  local process=$$ parent session terminal begun leader=0
   KG_SAID="${KG_RUN}/guard cannot be read; setup.sh revert takes all back"
   kg_read_guard || return 1
   kg_login "$$"
@@ -307,15 +321,21 @@ kg_prove_login() {
     KG_SAID='nobody logged in for this process'
     return 1
   fi
-  kg_session "$$"
-  read -r session terminal _ <<<"${REPLY}"
-  KG_SAID='this is the session, or the terminal, that the move was started from'
-  [[ ${session} -ne ${KG_GUARDED[3]} && (${terminal} -eq 0 || ${terminal} -ne ${KG_GUARDED[4]}) ]] || return 1
+  while [[ ${process} -gt 1 ]]; do
+    kg_session "${process}" || break
+    read -r parent session terminal begun <<<"${REPLY}"
+    [[ ${process} -ne $$ ]] || leader=${session}
+    KG_SAID='it comes from the session, or the terminal, that the move was started from'
+    [[ ${session} -ne ${KG_GUARDED[3]} && (${terminal} -eq 0 || ${terminal} -ne ${KG_GUARDED[4]}) ]] || return 1
+    KG_SAID='it comes from a terminal that was there before the move'
+    [[ ${terminal} -eq 0 || ${begun} -ge ${KG_GUARDED[6]} ]] || return 1
+    process=${parent}
+  done
   KG_SAID='when its session began cannot be seen from here'
-  kg_session "${session}" || return 1
-  KG_SAID='this session began before the move'
-  read -r _ _ begun <<<"${REPLY}"
-  [[ $((begun / 100)) -ge ${KG_GUARDED[6]} ]] || return 1
+  kg_session "${leader}" || return 1
+  read -r _ _ _ begun <<<"${REPLY}"
+  KG_SAID='its session began before the move'
+  [[ ${begun} -ge ${KG_GUARDED[6]} ]] || return 1
   KG_SAID='this host does not number logins: a newer session stands for one'
 }
 
