@@ -55,3 +55,5 @@ def note_tools(build: Builder, plan: Plan, profile: Profile, lab: Lab) -> None:
                 path = profile.qemu if key == "qemu" else name
                 build.need("tool", path, profile.packages.get(key, name), at=lab.at)
     build.need("tool", "flock", profile.packages["flock"], at=lab.at)
+    if any(network.uplink is not None for network in lab.networks):
+        build.need("tool", "setsid", profile.packages["flock"], at=lab.at)  # the same package everywhere

@@ -2,7 +2,7 @@
 # lab calls the whole of it again: `load` keeps what an operation is and should bring about, the other passes
 # act on the operations that KG_CHOSEN names. Commands are thus never stored, split or joined: they stay words.
 
-KG_PASS=load            # load, make, unmake, print, explain, examine, identify
+KG_PASS=load            # load, make, unmake, print, explain, look, examine, identify
 KG_TAKEN=''             # yes: the pass acts on the operation that is being read
 KG_AT=0                 # its number
 KG_COUNT=0              # the number of operations
@@ -124,5 +124,9 @@ kg_probe() {
 
 # kg_look WORD...: the command that shows the result.
 kg_look() {
-  [[ ${KG_PASS}${KG_TAKEN} != explainyes ]] || kg_explain_command look "$@"
+  case ${KG_PASS}${KG_TAKEN} in
+    explainyes) kg_explain_command look "$@" ;;
+    lookyes) kg_show_look "$@" ;;
+    *) ;;
+  esac
 }

@@ -34,6 +34,7 @@ kg_doctor() {
   kg_check_rights
   kg_check_places
   kg_needs
+  kg_check_uplinks
   kg_check_kinds
   kg_check_guests
   kg_check_memory
@@ -49,6 +50,7 @@ kg_requirements() {
   kg_check_rights
   kg_check_places
   kg_needs
+  kg_check_uplinks
   kg_check_guests
   [[ -z ${KG_LACKS} ]] || kg_die 5 'nothing was changed' 'setup.sh doctor shows all that this host has and lacks'
 }

@@ -9,11 +9,13 @@
 KG_NOTED=()         # number -> phase: what the journal of this boot says
 KG_EXTRA=()         # number -> EXTRA
 KG_LOCK=''          # the lock file once it is held
+KG_SOUND=''         # yes: this file was found as it was generated
 KG_FOREIGN_BUILD='' # the sha256 of the build that owns the state, where it is not this one
 
 # kg_integrity: exit 9 unless this file is as it was generated.
 kg_integrity() {
   local sum
+  [[ -z ${KG_SOUND} ]] || return 0
   [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
   sum=$(
     set -o pipefail
@@ -22,6 +24,7 @@ kg_integrity() {
   sum=${sum%% *}
   [[ ${sum} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
     "its sha256 is ${sum}, it was ${KG_SHA256}" 'build it again from the lab file'
+  KG_SOUND=yes
 }
 
 # kg_lock: one run at a time for a lab; exit 7 when another has it. The lock is the open file 9, which no

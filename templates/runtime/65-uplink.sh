@@ -4,7 +4,7 @@
 
 KG_MOVED=()   # "address FAMILY WORDS" and "route FAMILY WORDS", in the words of `ip`, without the link
 KG_BATCHES=() # family -> lines for `ip -FAMILY -batch`
-KG_LEASED=''  # yes: an address has a limited life, so a DHCP client looks after it
+KG_LEASED=''  # yes: an IPv4 address has a limited life, so a DHCP client looks after it
 
 # kg_uplink UPLINK BRIDGE: the move. When it fails, what was moved is moved back.
 kg_uplink() {
@@ -13,7 +13,6 @@ kg_uplink() {
   kg_uplink_lines "$1" "$2" || return 1
   KG_SAID="cannot write ${file}"
   { printf '%s\n' ${KG_MOVED[@]+"${KG_MOVED[@]}"} >"${file}.moving"; } 2>/dev/null || return 1
-  [[ -z ${KG_LEASED} ]] || kg_say "note: $1 has its address from DHCP. It moves to $2 with what is left of its lease."
   if kg_move; then
     mv -f "${file}.moving" "${file}"
     return
@@ -52,7 +51,7 @@ kg_uplink_back_lines() {
 # kg_uplink_lines UPLINK BRIDGE: KG_BATCHES is the move, worked out from the live host.
 kg_uplink_lines() {
   local mac
-  kg_capture "$1" || return 1
+  kg_capture_uplink "$1" || return 1
   KG_SAID="there is no link $1"
   mac=$(ip -o link show dev "$1" 2>/dev/null) || return 1
   mac=${mac#*link/ether }
@@ -118,7 +117,71 @@ kg_move() {
   return "${status}"
 }
 
-# kg_capture LINK: KG_MOVED is what LINK has: its global addresses, and the routes that leave by it in the main table.
+# kg_capture_uplink LINK: kg_capture, and status 1 also for what would go wrong when its routes are replaced by others:
+# `ip route replace` finds a route by its network, table and metric, and a rule for the NIC does not hold for the bridge.
+kg_capture_uplink() {
+  local line family entry
+  local -A seen=()
+  kg_capture "$1" || return 1
+  for family in 4 6; do
+    while IFS= read -r line; do
+      KG_SAID="a routing rule names $1: ${line}"
+      [[ " ${line} " != *" "[io]"if $1 "* ]] || return 1
+    done < <(ip "-${family}" rule show 2>/dev/null || :)
+    while IFS= read -r line; do
+      kg_route_key "${line}"
+      seen["${family} ${REPLY}"]+=.
+    done < <(ip "-${family}" -o route show table all 2>/dev/null || :)
+  done
+  for entry in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
+    [[ ${entry} == 'route '* ]] || continue
+    kg_route_key "${entry#route ? }"
+    KG_SAID="a route by $1 has another of the same network and metric beside it: ${entry#route ? }"
+    family=${entry#route }
+    [[ ${seen["${family%% *} ${REPLY}"]-} == . ]] || return 1
+  done
+}
+
+# kg_route_key ROUTE: REPLY is its network, table and metric.
+kg_route_key() {
+  local line=" ${1%%\\*} " table=main metric=0
+  if [[ ${line} == *' table '* ]]; then
+    table=${line#* table }
+    table=${table%% *}
+  fi
+  if [[ ${line} == *' metric '* ]]; then
+    metric=${line#* metric }
+    metric=${metric%% *}
+  fi
+  REPLY="${1%% *} ${table} ${metric}"
+}
+
+# kg_moves NUMBER: whether the operation moves an uplink; REPLY is "UPLINK BRIDGE".
+kg_moves() {
+  [[ ${KG_FACTS[$1]} == 'bridged '* ]] || return 1
+  REPLY=${KG_FACTS[$1]#bridged }
+  REPLY=${REPLY%%$'\n'*}
+}
+
+# kg_check_uplinks: finds whether the uplinks among the operations in KG_CHOSEN can move whole.
+kg_check_uplinks() {
+  local n uplink bridge
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+    if [[ ${KG_STATE[n]} == right ]] || ! kg_moves "${n}"; then continue; fi
+    uplink=${REPLY% *} bridge=${REPLY#* }
+    if ! kg_capture_uplink "${uplink}"; then
+      kg_find missing "a way to move ${uplink} whole: ${KG_SAID}"
+    elif [[ -z ${KG_LEASED} ]]; then
+      kg_find ok "the addresses and routes of ${uplink} can move to ${bridge}"
+    elif [[ -n ${KG_YES} ]]; then
+      kg_find warn "${uplink} has its address from DHCP: on ${bridge} nobody renews it, and it ends with its lease"
+    else
+      kg_find missing "a fixed address on ${uplink}: on ${bridge} nobody renews one from DHCP; \`up -y\` moves it until its lease ends"
+    fi
+  done
+}
+
+# kg_capture LINK: KG_MOVED is what LINK has: its global addresses, and the routes that leave by it, in any table.
 # Status 1 for what cannot be moved whole, with the reason in KG_SAID.
 kg_capture() {
   local line family said
@@ -129,7 +192,7 @@ kg_capture() {
     while IFS= read -r line; do
       [[ -z ${line} ]] || kg_capture_address "$1" "${family}" "${line}" || return 1
     done < <(printf '%s\n' "${said}")
-    said=$(ip "-${family}" -o route show table main 2>/dev/null)
+    said=$(ip "-${family}" -o route show table all 2>/dev/null)
     while IFS= read -r line; do
       [[ " ${line} " != *" dev $1 "* ]] || kg_capture_route "$1" "${family}" "${line}" || return 1
     done < <(printf '%s\n' "${said}")
@@ -144,7 +207,7 @@ kg_capture_address() {
   rest=${rest//\\/ }
   for word in ${rest}; do
     if [[ -n ${option} ]]; then
-      [[ ${option} != *_lft || ${word} == forever ]] || KG_LEASED=yes
+      [[ $2:${option} != 4:*_lft || ${word} == forever ]] || KG_LEASED=yes
       [[ ${option} == proto ]] || words+=" ${option} ${word%sec}"
       option=''
     elif [[ -z ${words} ]]; then
@@ -171,6 +234,7 @@ kg_capture_route() {
   local line=${3%%\\*} word words='' option='' address
   KG_SAID="a route by $1 has several next hops, which cannot be moved: $3"
   [[ $3 != *nexthop* ]] || return 1
+  [[ " ${line} " != *' table local '* ]] || return 0
   case $2:${line} in
     4:*' proto kernel '*)
       address=$(kg_word_after src "${line}")
@@ -193,7 +257,8 @@ kg_capture_route() {
       words=" ${word}"
     else
       case ${word} in
-        dev | via | src | metric | proto | scope | mtu | advmss | expires | pref) option=${word} ;;
+        table | dev | via | src | metric | proto | scope | expires | pref) option=${word} ;;
+        mtu | advmss | hoplimit | initcwnd | initrwnd | window) option=${word} ;;
         onlink) words+=" ${word}" ;;
         linkdown | dead) ;;
         *)
@@ -220,7 +285,7 @@ kg_has_own_route() {
 kg_read_moved() {
   local line word='[A-Za-z0-9@.:/_-]+' address route
   address="^address [46] [0-9a-f.:/]+( (peer|brd|any|metric|scope|label|valid_lft|preferred_lft) ${word}| (noprefixroute|mngtmpaddr|home|nodad))*$"
-  route="^route [46] [a-z0-9.:/]+( (via|src|metric|proto|scope|mtu|mtu lock|advmss) ${word}| onlink)*$"
+  route="^route [46] [a-z0-9.:/]+( (table|via|src|metric|proto|scope|mtu|mtu lock|advmss|hoplimit|initcwnd|initrwnd|window) ${word}| onlink)*$"
   KG_MOVED=()
   while IFS= read -r line; do
     KG_SAID="a line of $1 is not one that this script wrote: ${line}"

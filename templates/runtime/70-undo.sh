@@ -162,6 +162,7 @@ kg_down() {
     kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each'
     kg_leave 8
   fi
+  kg_settle_guard
   [[ -n ${KG_ONLY} ]] || kg_forget
   KG_OUTSIDE=''
   kg_say "${KG_LAB} is down: nothing of it is left"

@@ -1,5 +1,7 @@
 # Makes what is missing, all or nothing.
 
+KG_MADE=0 # how many operations this run did
+
 # kg_up: preflight, then every operation that is not right.
 kg_up() {
   kg_prepare
@@ -11,12 +13,14 @@ kg_up() {
   kg_pending
   if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} ]]; then
     kg_say "${KG_LAB} is up: nothing to do"
+    kg_tell_guard
   elif [[ -n ${KG_DRY} ]]; then
     kg_show_plan
   else
     kg_requirements
     kg_make
-    kg_say "${KG_LAB} is up: ${#KG_CHOSEN[@]} made, $((KG_COUNT - ${#KG_CHOSEN[@]})) were right"
+    kg_say "${KG_LAB} is up: ${KG_MADE} made, $((KG_COUNT - KG_MADE)) were right"
+    kg_tell_guard
   fi
 }
 
@@ -51,13 +55,16 @@ kg_make() {
   trap 'KG_SIGNAL=2' INT
   trap 'KG_SIGNAL=15' TERM
   trap : PIPE
+  [[ ! -e ${KG_RUN}/reverted ]] || rm -f "${KG_RUN}/reverted"
   if [[ -n ${KG_COPY} ]]; then
+    [[ -n ${KG_STEP} ]] || kg_begin_guard || kg_roll_back
     kg_replace_older
     kg_judge
     kg_select
     kg_pending
   fi
   kg_open_journal
+  [[ -n ${KG_STEP} ]] || kg_begin_guard || kg_roll_back
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     [[ ${KG_STATE[n]} == differs && -n ${KG_FOUND[n]-} ]] || continue
     case ${KG_FACTS[n]} in
@@ -74,19 +81,29 @@ kg_make() {
     kg_select
     kg_pending
   fi
-  kg_pass make
-  kg_finish
-  if [[ -n ${KG_FAILED} || ${KG_SIGNAL} -ne 0 ]] || ! mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"; then
+  KG_MADE=${#KG_CHOSEN[@]}
+  if [[ -n ${KG_STEP} ]]; then
+    kg_step_through
+  else
+    kg_pass make
+    kg_finish
+  fi
+  if [[ -n ${KG_FAILED}${KG_QUIT} || ${KG_SIGNAL} -ne 0 ]] || ! mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"; then
     kg_roll_back
   fi
   trap - HUP INT TERM
+  kg_settle_guard
+  kg_renew_guard
 }
 
 # kg_roll_back: tells why, takes back what this run did, and leaves with the exit code.
 kg_roll_back() {
-  local n line lines=()
+  local n line lines=() why=''
   trap '' HUP INT TERM
-  if [[ ${KG_SIGNAL} -ne 0 ]]; then
+  if { read -r why line <"${KG_RUN}/reverted"; } 2>/dev/null; then
+    kg_why_reverted "${why}" "${line}"
+    kg_warn "${REPLY}: the guard has what this run did taken back"
+  elif [[ ${KG_SIGNAL} -ne 0 ]]; then
     kg_warn "signal ${KG_SIGNAL}: taking back what this run did"
   elif [[ -n ${KG_FAILED} ]]; then
     kg_place "${KG_FAILED}"
@@ -95,10 +112,14 @@ kg_roll_back() {
       [[ -z ${line} ]] || lines+=("${line}")
     done < <(printf '%s\n' "${KG_FAILURE[1]}")
     kg_warn "${KG_KIND[KG_FAILED]} ${KG_OBJECT[KG_FAILED]} failed:" "${lines[@]}"
+  elif [[ -n ${KG_QUIT} ]]; then
+    kg_warn 'taking back what this run did'
   else
     kg_warn "cannot write ${KG_VAR}/setup.sh"
   fi
-  if [[ -n ${KG_KEEP} && ${KG_SIGNAL} -eq 0 ]]; then
+  if [[ -n ${KG_KEEP} && ${KG_SIGNAL} -eq 0 && -z ${KG_QUIT} ]]; then
+    kg_renew_guard
+    kg_tell_guard
     mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"
     kg_die 1 'what was made is kept, as --keep says: setup.sh down takes it back'
   fi
@@ -115,9 +136,11 @@ kg_roll_back() {
   for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do # begun, but not a command of it ran
     [[ ${KG_NOTED[n]} == 2 ]] || kg_journal 4 "${n}" || :
   done
+  kg_settle_guard
   [[ ${#KG_NOTED[@]} -gt 0 || -e ${KG_VAR}/setup.sh ]] || kg_forget
   kg_warn 'all that this run did is taken back'
   kg_restore_older
+  [[ -z ${why} ]] || kg_leave 10
   [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
   kg_leave 1
 }

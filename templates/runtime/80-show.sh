@@ -96,6 +96,7 @@ kg_explain_op() {
 # kg_explain_command 'do'|undo|look WORD...
 kg_explain_command() {
   local what=$1 line
+  [[ -z ${KG_STEP} || ${what} == 'do' ]] || return 0
   shift
   while IFS= read -r line; do
     printf '  %-6s %s\n' "${what}" "${line}"
@@ -181,6 +182,7 @@ kg_status() {
     printf '{\n  "lab": "%s",\n  "state": "%s",\n  "objects": [%s\n  ]\n}\n' "${KG_LAB}" "${state}" "${rows}"
   else
     kg_say "${KG_LAB} is ${state}"
+    kg_tell_guard
   fi
   kg_leave "${code}"
 }

@@ -11,6 +11,7 @@ kg_usage() {
 usage: bash setup.sh [COMMAND] [OPTION...]
 
   up                      build the lab ${KG_LAB}, or bring it back to what ${KG_DSL} says; the default
+  step                    the same, one operation at a time: asks at the terminal before each
   down                    take back what it made, and prove that nothing is left
   restart                 down, then up
   plan                    what up would do: + make, - take back, = is right, ~ differs, ! foreign and in the way
@@ -22,6 +23,7 @@ usage: bash setup.sh [COMMAND] [OPTION...]
                           the guests: what runs, power on, power button, plug, serial console, boot log
   shell NAME              a root shell in a namespace
   exec NAME COMMAND...    a command in a namespace
+  confirm, revert         where the host's own address moved to a bridge: keep it, from a new login; or take all back
   repair                  after a run was killed: asks about what it may have left
   source [FILE]           the lab that this was built from, or one of its files alone
   log                     what was done since the lab came up
@@ -30,17 +32,20 @@ usage: bash setup.sh [COMMAND] [OPTION...]
 
   -n, --dry-run           touch nothing, show what would be done
   -q, -v                  say less, say more
-  -y, --yes               answer questions with yes
+  -y, --yes               answer questions with yes; move an uplink whose address is from DHCP
+  -s, --step              with up and restart: as step does
   --only NAME             only the operations of this name or number
   --slow                  a process for each command, no batches
   --keep                  leave a failure as it is
   --wait SECONDS          how long guests have to go off (10)
+  --guard SECONDS         how long to wait for confirm before all is taken back (120)
+  --no-guard              do not wait for confirm
 
 environment: KVMGEN_ACCEL=kvm|tcg|kvm:tcg runs guests that way, whatever this host seems to have
 
 exit: 0 done, 1 failed and taken back, 2 usage, 3 status: down, 4 status: a part, 5 something is missing, 6 something
 foreign is in the way, 7 another run is at work, 8 not all could be taken back, 9 this file or its state is not as
-it was written, 11 plan: something is to be done, 128+N signal N
+it was written, 10 not confirmed and taken back, 11 plan: something is to be done, 128+N signal N
 END
 }
 
@@ -116,6 +121,14 @@ kg_version() {
     "${KG_VERSION}" "${KG_LAB}" "${KG_PROFILE}" "${KG_DSL}" "${KG_DSL_SHA256}" "${KG_RUNTIME_SHA256}"
 }
 
+# kg_seconds OPTION TEXT: REPLY is the number of seconds, up to 9999.
+kg_seconds() {
+  case $2 in
+    '' | *[!0-9]* | ?????*) kg_die 2 "\`$1\` needs a number of seconds" ;;
+    *) REPLY=$((10#$2)) ;;
+  esac
+}
+
 # kg_main WORD...
 kg_main() {
   local verb='' words=() word
@@ -129,16 +142,22 @@ kg_main() {
       -y | --yes) KG_YES=yes ;;
       -q) KG_LOUDNESS=0 ;;
       -v) KG_LOUDNESS=2 ;;
+      -s | --step) KG_STEP=yes ;;
       --slow) KG_SLOW=yes ;;
       --keep) KG_KEEP=yes ;;
       --json) KG_JSON=yes ;;
       --wait)
-        KG_WAIT=${1-}
-        case ${KG_WAIT} in
-          '' | *[!0-9]* | ?????*) kg_die 2 "\`--wait\` needs a number of seconds" ;;
-          *) shift ;;
-        esac
+        kg_seconds "${word}" "${1-}"
+        KG_WAIT=${REPLY}
+        shift
         ;;
+      --guard)
+        kg_seconds "${word}" "${1-}"
+        KG_GUARD=${REPLY}
+        [[ ${KG_GUARD} -gt 0 ]] || kg_die 2 "\`--guard\` needs a second at least" '--no-guard goes without'
+        shift
+        ;;
+      --no-guard) KG_GUARD=0 ;;
       --only)
         KG_ONLY=${1-}
         [[ -n ${KG_ONLY} ]] || kg_die 2 "\`--only\` needs the name of a part of the lab"
@@ -174,11 +193,15 @@ kg_dispatch() {
   local verb=$1
   shift
   [[ -z ${KG_JSON} || ${verb} == status ]] || kg_die 2 "\`--json\` is an option of \`status\`"
+  [[ ${verb} != step ]] || KG_STEP=yes
+  [[ -z ${KG_STEP} ]] || kg_prepare_step "${verb}"
   case ${verb}:$# in
-    up:0) kg_up ;;
+    up:0 | step:0) kg_up ;;
     down:0) kg_down ;;
     restart:0) kg_restart ;;
     repair:0) kg_repair ;;
+    confirm:0) kg_confirm ;;
+    revert:0) kg_revert ;;
     plan:0) kg_plan ;;
     status:0) kg_status ;;
     commands:[01]) kg_commands "$@" ;;
@@ -206,6 +229,7 @@ kg_dispatch() {
     help:0) kg_usage ;;
     list-operations:0) kg_list ;;
     undo-operations:[1-9]*) kg_undo_these "$@" ;;
+    guard-watch:5) kg_watch "$@" ;;
     *) kg_die 2 "\`${verb}${1+ $*}\` is not a command" 'setup.sh help lists them' ;;
   esac
 }
