@@ -35,8 +35,9 @@ def analyse(source: Source, diagnostics: Diagnostics) -> Lab:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What `build` writes: the script, and every file by its path below the output folder."""
+    """The lab and what `build` writes: the script, and every file by its path below the output folder."""
 
+    lab: Lab
     script: str
     files: dict[str, str]
 
@@ -55,7 +56,7 @@ def build(source: Source, diagnostics: Diagnostics, target: str | None = None) -
     _stop_on_errors(diagnostics)
     assert operations is not None
     text = script(lab, operations, chosen, source)
-    return Build(text, {"setup.sh": text, **files(operations)})
+    return Build(lab, text, {"setup.sh": text, **files(operations)})
 
 
 def _stop_on_errors(diagnostics: Diagnostics) -> None:

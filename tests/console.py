@@ -20,7 +20,7 @@ class Console:
     """The serial port of a guest of tests/guest.py, in which a shell waits.
 
     `port` is QEMU's pty or unix socket, `log` the file that QEMU keeps of what the guest prints: with it nothing is
-    missed that came before the console was opened.
+    missed that came before the console was opened. Where QEMU keeps none, what was printed before that is lost.
     """
 
     def __init__(self, port: Path, log: Path | None = None) -> None:
@@ -65,6 +65,12 @@ class Console:
         match = self.wait_for(rf"KG{number}-BEGIN\n(.*?)KG{number}-END (\d+)\n", timeout)
         return int(match[2]), match[1]
 
+    def ready(self) -> dict[str, str]:
+        """What the guest says of itself once it has booted: `hostname`, `eth0` (or `-`), `gw`, `boot`."""
+        status, line = self.shell("ready")
+        assert status == 0, line
+        return dict(word.split("=", 1) for word in line.split()[2:])
+
     def ping(self, address: str) -> bool:
         """Whether one echo request is answered within a second."""
         status, output = self.shell(f"ping -c1 -W1 {address}")
@@ -81,7 +87,8 @@ class Console:
         assert self.shell("ip -o address show scope global")[1], "the guest has no address"
 
     def _wait_for_prompt(self) -> None:
-        for _ in range(30):
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
             if self._find("guest# ", timeout=2):
                 return
             os.write(self._port, b"\n")  # it was printed before anyone listened; a guest that boots ignores this

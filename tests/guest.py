@@ -3,7 +3,8 @@
 They are built once for each state of the inputs, in `.cache/` at the root of the repository, in about seven seconds.
 The guest boots in 128 MB, asks for a DHCP lease on every nic, prints a line that starts with `KVMGEN-GUEST READY` on
 its serial port, answers on TCP ports 22 and 80 with its name, goes off at the ACPI power button, and has a root shell
-on the serial port. Booted from the CD it first installs itself on the first disk and says `KVMGEN-GUEST INSTALLED`.
+on the serial port, in which `ready` prints that line again. Booted from the CD it first installs itself on the first
+disk and says `KVMGEN-GUEST INSTALLED`.
 """
 
 import fcntl
@@ -27,7 +28,13 @@ _KERNEL_PACKAGE = "linux-image-amd64"
 _NIC_DRIVERS = ("virtio_net", "e1000", "e1000e", "8139cp")
 _DISK_DRIVERS = ("virtio_blk", "ata_piix", "ahci", "sd_mod", "sr_mod", "isofs")
 _DRIVERS = ("virtio_pci", *_NIC_DRIVERS, *_DISK_DRIVERS, "button", "evdev")
-_PLACES = {"init": "init", "lease": "bin/lease", "banner": "bin/banner", "power-button": "etc/acpi/PWRF/00000080"}
+_PLACES = {
+    "init": "init",
+    "lease": "bin/lease",
+    "banner": "bin/banner",
+    "ready": "bin/ready",
+    "power-button": "etc/acpi/PWRF/00000080",
+}
 _ISOLINUX = Path("/usr/lib/ISOLINUX/isolinux.bin"), Path("/usr/lib/syslinux/modules/bios/ldlinux.c32")
 _DISK_SIZE = "24M"
 

@@ -37,10 +37,11 @@ class Running:
     def __init__(self, world: World, source: Source, target: str) -> None:
         diagnostics = Diagnostics()
         try:
-            self.lab: Lab = driver.analyse(source, diagnostics)
-            self.script = driver.build(source, diagnostics, target).script
+            built = driver.build(source, diagnostics, target)
         except driver.Stopped:
             pytest.fail(render(diagnostics))
+        self.lab: Lab = built.lab
+        self.script = built.script
         self.world = world
         self._consoles: dict[str, Console] = {}
         self._furnish(target)
@@ -62,7 +63,7 @@ class Running:
         """The serial console of a guest that has booted."""
         if name not in self._consoles:
             console = guest_console(self.world, self.lab.name, name)
-            console.wait_for(r"KVMGEN-GUEST READY[^\n]*\n", 90)
+            console.ready()
             self._consoles[name] = console
         return self._consoles[name]
 
