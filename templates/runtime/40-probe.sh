@@ -72,7 +72,7 @@ kg_miss() {
 
 # kg_ours NUMBER: whether this lab made what stands of the operation. The journal of this boot says so, or a mark
 # that the object itself bears: the alias of a link, the alias of a namespace's lo, the name of a chain of the
-# lab's own, a pid file or a file in the lab's own folder.
+# lab's own, a pid file or a file in the lab's own folder; of a sysctl, its former value there.
 kg_ours() {
   local IFS=$'\n' fact
   [[ -z ${KG_NOTED[$1]-} ]] || return 0
@@ -82,6 +82,11 @@ kg_ours() {
       'bridged '*) [[ -z ${KG_IS["link - ${fact##* }"]-} ]] || return 0 ;;
       "exists ${KG_VAR}/"* | "symlink "*) return 0 ;;
       'link '* | 'netns '* | 'process '* | "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) return 0 ;;
+      'sysctl - '*)
+        fact=${fact#sysctl - }
+        kg_sysctl_file "${fact% *}"
+        [[ ! -e ${REPLY} ]] || return 0
+        ;;
       'rule '*"kvmgen:${KG_LAB}"*) return 0 ;; # the jump to a chain of the lab's own
       *) ;;
     esac

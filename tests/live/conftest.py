@@ -125,8 +125,10 @@ class Running:
             self.world.run("mkdir", "-p", str(Path(path).parent))
         for path in SHARED:
             self.world.run("ln", "-s", guest_image(), path)
+        self.world.run("mount", "-t", "tmpfs", "disks", "/media")  # what guests write there is no change of the host
         for path in OWN:
-            self.world.run("cp", guest_image(), path)
+            self.world.run("cp", guest_image(), f"/media/{Path(path).name}")
+            self.world.run("ln", "-s", f"/media/{Path(path).name}", path)
         for path in DISCS:
             self.world.run("ln", "-s", guest_iso(), path)
         self.world.run("ln", "-s", kernel, "/srv/images/vmlinuz")
@@ -138,12 +140,13 @@ class Running:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Running]]:
-    """start(NAME, TARGET, **options of the World): the lab on a host of its own, not yet up."""
+    """start(NAME, TARGET, TEXT, **options of the World): the lab, or TEXT, on a host of its own, not yet up."""
     with ExitStack() as closing:
 
-        def make(name: str, target: str = "debian12", **options: Any) -> Running:
-            path = LABS / f"{name}.dsl"
+        def make(name: str, target: str = "debian12", text: str | None = None, **options: Any) -> Running:
+            if text is None:
+                text = (LABS / f"{name}.dsl").read_text()
             world = closing.enter_context(World(**options))
-            return Running(world, Source(f"{name}.dsl", path.read_text()), target)
+            return Running(world, Source(f"{name}.dsl", text), target)
 
         yield make
