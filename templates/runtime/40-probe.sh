@@ -57,6 +57,7 @@ kg_miss() {
     'symlink '*) [[ ! -e ${rest% *} && ! -L ${rest% *} ]] || REPLY=foreign ;;
     'up '*) [[ -z ${KG_THERE[${rest}]-} ]] || REPLY=differs ;;
     'mtu '* | 'mac '* | 'stp '*) [[ -z ${KG_THERE[${rest% *}]-} ]] || REPLY=differs ;;
+    'brport '*) [[ -z ${KG_MASTER["- ${rest%% *}"]-} ]] || REPLY=differs ;;
     'sysctl '*) [[ -z ${KG_VALUE[${rest% *}]-} ]] || REPLY=differs ;;
     'file '*)
       [[ -n ${KG_THERE["file ${rest% *}"]-} ]] || return 0

@@ -106,6 +106,8 @@ def test_the_host_publishes_an_address_of_its_own_for_each_guest_of_a_nat_networ
         assert source.connect("192.168.0.202", 80) == "KVMGEN-GUEST test1\n"
     seen = [seen_as(running.world.internet, "203.0.113.7", running.console(name)) for name in ("test", "test1")]
     assert seen == ["192.168.0.201", "192.168.0.202"]
+    running.setup("vm", "kill", "test")
+    running.setup("vm", "start", "test")  # and all that goes with it
     running.check_second_up_and_down()
 
 
