@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, frozenset[str]] = {
     "bridge_stp": frozenset({"bridge", "state", "bit"}),
     "bridge_forward_delay": frozenset({"bridge"}),
     "bridge_port": frozenset({"bridge", "port"}),
+    "bridge_hairpin": frozenset({"bridge", "port", "state", "bit"}),
     "bridge_look": frozenset({"bridge"}),
     "bridge_no_ipv6": frozenset({"bridge"}),
     "veth_into_netns": frozenset({"outer", "nic", "netns", "passing"}),

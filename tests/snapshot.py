@@ -34,7 +34,7 @@ _NOISE = re.compile(
     r"| \[\d+:\d+\]$| refcnt \d+| (gso|tso|gro)_\w+ \d+|\s+$"
 )
 # What tells a thing from the same thing made again.
-_IDENTITY = re.compile(r"^\d+: (?=\S+ +inet|\S+:? <)|@if\d+| link-netnsid \d+")
+_IDENTITY = re.compile(r"^\d+: (?=\S+ +inet|\S+:? <)|@if\d+| link-netnsid \d+|(?<= )8[0-9a-f]{3}: (?=dev )")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def add_guests(build: Builder, lab: Lab, profile: Profile) -> None:
         )
     for vm in lab.vms:
         build.guests[vm.name] = _add_guest(build, vm, networks, profile)
+    _add_hairpins(build, lab, profile)
 
 
 def disk_path(build: Builder, vm: Vm, disk: Disk) -> str:
@@ -116,6 +117,30 @@ def _plugged(vm: Vm) -> list[Command]:
     """The probes of a guest's taps: the lab's own, and in their bridges."""
     taps = [(nic.tap or "", nic.network) for nic in vm.nics if nic.network is not None]
     return [probe for tap, bridge in taps for probe in (("link", ROOT, tap), ("port", ROOT, tap, bridge))]
+
+
+def _add_hairpins(build: Builder, lab: Lab, profile: Profile) -> None:
+    """Lets a guest reach itself by an address that the host publishes for it.
+
+    With bridge-nf-call-iptables at 1 the host's DNAT acts on the frame in the bridge, which then would have to leave by
+    the port where it came in. Only these taps: such a port also gives a guest its own broadcasts back.
+    """
+    targets = {publish.target_address: publish for network in lab.networks for publish in network.publishes}
+    for vm in lab.vms:
+        for nic in vm.nics:
+            if nic.address is None or nic.tap is None or nic.network is None or nic.address.ip not in targets:
+                continue
+            build.add(
+                "hairpin",
+                nic.tap,
+                targets[nic.address.ip].at,
+                do=profile.command("bridge_hairpin", bridge=nic.network, port=nic.tap, state="on", bit="1"),
+                undo=profile.command("bridge_hairpin", bridge=nic.network, port=nic.tap, state="off", bit="0"),
+                probe=[("brport", nic.tap, "hairpin_mode", "1")],
+                look=("cat", f"/sys/class/net/{nic.tap}/brport/hairpin_mode"),
+                within=build.guests[vm.name],
+                manual=not vm.autostart,
+            )
 
 
 def qemu_command(build: Builder, vm: Vm, networks: dict[str, Network], profile: Profile) -> Command:

@@ -32,5 +32,6 @@ REASONS: Mapping[str, str] = {
     "ifdown": "QEMU runs this when the guest ends; the tap itself goes with QEMU",
     "overlay": "what the guest writes goes to a qcow2 of its own; the base image stays as it is",
     "disk": "an empty disk for the guest; it holds the guest's data and is never deleted by this script",
+    "hairpin": "the guest reaches itself by its published address: what comes in at its port goes out there again",
     "guest": "QEMU runs the guest in the background: its tap is its cable, its console is a pty",
 }

@@ -57,6 +57,7 @@ kg_miss() {
     'symlink '*) [[ ! -e ${rest% *} && ! -L ${rest% *} ]] || REPLY=foreign ;;
     'up '*) [[ -z ${KG_THERE[${rest}]-} ]] || REPLY=differs ;;
     'mtu '* | 'mac '* | 'stp '*) [[ -z ${KG_THERE[${rest% *}]-} ]] || REPLY=differs ;;
+    'brport '*) [[ -z ${KG_MASTER["- ${rest%% *}"]-} ]] || REPLY=differs ;;
     'sysctl '*) [[ -z ${KG_VALUE[${rest% *}]-} ]] || REPLY=differs ;;
     'file '*)
       [[ -n ${KG_THERE["file ${rest% *}"]-} ]] || return 0
@@ -72,7 +73,7 @@ kg_miss() {
 
 # kg_ours NUMBER: whether this lab made what stands of the operation. The journal of this boot says so, or a mark
 # that the object itself bears: the alias of a link, the alias of a namespace's lo, the name of a chain of the
-# lab's own, a pid file or a file in the lab's own folder.
+# lab's own, a pid file or a file in the lab's own folder; of a sysctl, its former value there.
 kg_ours() {
   local IFS=$'\n' fact
   [[ -z ${KG_NOTED[$1]-} ]] || return 0
@@ -85,6 +86,11 @@ kg_ours() {
       'there '*) # in a namespace of the lab's own
         fact=${fact#there }
         [[ -z ${KG_IS["netns ${fact%% *}"]-} ]] || return 0
+        ;;
+      'sysctl - '*)
+        fact=${fact#sysctl - }
+        kg_sysctl_file "${fact% *}"
+        [[ ! -e ${REPLY} ]] || return 0
         ;;
       'rule '*"kvmgen:${KG_LAB}"*) return 0 ;; # the jump to a chain of the lab's own
       *) ;;

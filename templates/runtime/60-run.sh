@@ -436,8 +436,10 @@ kg_wait_for_others() {
   KG_GONE=()
 }
 
-# kg_run_one NUMBER: the one operation, for `vm start`. Exit 1 when it fails; what it left is taken back.
+# kg_run_one NUMBER: the one operation, and what goes with it, for `vm start`. Exit 1 when it fails; what it left is
+# taken back.
 kg_run_one() {
+  local n
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
   kg_judge
   if [[ ${KG_STATE[$1]} == foreign ]]; then
@@ -446,6 +448,9 @@ kg_run_one() {
   fi
   KG_CHOSEN=()
   KG_CHOSEN[$1]=yes
+  for n in "${!KG_WITHIN[@]}"; do
+    [[ ${KG_WITHIN[n]} -ne $1 ]] || KG_CHOSEN[n]=yes
+  done
   kg_requirements
   kg_make
 }

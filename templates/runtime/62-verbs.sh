@@ -34,10 +34,26 @@ kg_sysctl() {
   { printf '%s\n' "$2" >"${REPLY}"; } 2>/dev/null
 }
 
-# kg_sysctl_back KEY: the former value, which the journal has. It is called only where the value is still the lab's.
+# kg_sysctl_file KEY: REPLY is the file in which the plain commands keep its value from before the lab.
+kg_sysctl_file() {
+  REPLY=${KG_RUN}/sysctl-${1//\//:}
+}
+
+# kg_former_value KEY: REPLY is its value from before the lab: the journal has it, or the file of the plain commands.
+kg_former_value() {
+  local value=${KG_EXTRA[KG_AT]-}
+  kg_sysctl_file "$1"
+  [[ -n ${value} ]] || { read -r value <"${REPLY}"; } 2>/dev/null || return 1
+  REPLY=${value}
+  [[ -n ${REPLY} && ${REPLY} != *[!0-9]* ]]
+}
+
+# kg_sysctl_back KEY: the former value. It is called only where the value is still the lab's.
 kg_sysctl_back() {
   KG_SAID="the former value of $1 is not known"
-  [[ -n ${KG_EXTRA[KG_AT]-} ]] && kg_sysctl "$1" "${KG_EXTRA[KG_AT]}"
+  kg_former_value "$1" && kg_sysctl "$1" "${REPLY}" || return 1
+  kg_sysctl_file "$1"
+  rm -f "${REPLY}"
 }
 
 # kg_stop PIDFILE...: asks all these processes to end, waits up to 5 seconds, and ends those that have not.

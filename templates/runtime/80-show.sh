@@ -4,21 +4,27 @@ KG_EXPLAINED='' # an empty line, from the second operation on
 
 # kg_commands up|down: the plain commands, one a line, to be pasted into a root shell.
 kg_commands() {
+  local n guests=''
   kg_load
   kg_select
   case ${1:-up} in
     up)
-      local n
-      for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do [[ -z ${KG_MANUAL[n]-} ]] || unset "KG_CHOSEN[${n}]"; done
-      kg_quote install -d -m 0700 "${KG_RUN}" "${KG_VAR}"
-      printf '%s\n' "${REPLY}"
+      for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+        [[ ${KG_KIND[n]} != guest ]] || guests=yes
+        [[ -z ${KG_MANUAL[n]-} ]] || unset "KG_CHOSEN[${n}]"
+      done
+      [[ -z ${guests} ]] || kg_choose_accel
+      kg_quote mkdir -p "${KG_RUN}" "${KG_VAR}"
+      printf 'umask 077\n%s\n' "${REPLY}"
       kg_pass print
       ;;
     down)
       kg_read_journal || :
       kg_spare
       kg_in_reverse print
-      kg_quote rm -rf "${KG_RUN}"
+      kg_quote rm -rf "${KG_RUN}" "${KG_RUN}.lock" "${KG_VAR}/setup.sh"
+      printf '%s\n' "${REPLY}"
+      kg_quote rmdir --ignore-fail-on-non-empty "${KG_RUN%/*}" "${KG_VAR}" "${KG_VAR%/*}"
       printf '%s\n' "${REPLY}"
       ;;
     *) kg_die 2 "\`commands $1\` is not a command" 'commands up, commands down' ;;
@@ -31,7 +37,7 @@ kg_print() {
   case $1 in
     kg_write)
       kg_quote "${3%/*}"
-      printf 'install -d -m 0700 %s\n' "${REPLY}"
+      printf 'mkdir -p %s\n' "${REPLY}"
       kg_quote "$3"
       printf "cat >%s <<'KG_END'\n%sKG_END\nchmod %s %s\n" "${REPLY}" "${KG_CONTENT[KG_AT]}" "$2" "${REPLY}"
       ;;
@@ -39,12 +45,19 @@ kg_print() {
       kg_quote "$2"
       printf 'rm -f %s\n' "${REPLY}"
       ;;
-    kg_sysctl) printf 'sysctl -w %s=%s\n' "$2" "$3" ;;
+    kg_sysctl)
+      if [[ ${KG_PASS} == print ]]; then
+        kg_sysctl_file "$2"
+        kg_quote "${REPLY}"
+        printf 'sysctl -n %s >%s\n' "$2" "${REPLY}"
+      fi
+      printf 'sysctl -w %s=%s\n' "$2" "$3"
+      ;;
     kg_sysctl_back)
-      if [[ -n ${KG_EXTRA[KG_AT]-} ]]; then
-        printf 'sysctl -w %s=%s\n' "$2" "${KG_EXTRA[KG_AT]}"
+      if kg_former_value "$2"; then
+        printf 'sysctl -w %s=%s\n' "$2" "${REPLY}"
       else
-        printf '# sysctl -w %s=VALUE: the former value, which the journal has once the lab is up\n' "$2"
+        printf '# sysctl -w %s=VALUE: the former value, where the lab has changed it\n' "$2"
       fi
       ;;
     kg_stop)
@@ -70,7 +83,9 @@ kg_print() {
     *)
       if [[ ${KG_KIND[KG_AT]}:${KG_PASS} == guest:print ]]; then
         kg_quote "${KG_RUN}/vm/${KG_OBJECT[KG_AT]}.qmp"
-        printf 'install -d -m 0700 %s\nmkfifo -m 0600 %s.in %s.out\n' "${REPLY%/*}" "${REPLY}" "${REPLY}"
+        printf 'mkdir -p %s\nmkfifo %s.in %s.out\n' "${REPLY%/*}" "${REPLY}" "${REPLY}"
+        kg_accelerate "$@"
+        set -- "${KG_WORDS[@]}"
       fi
       kg_quote "$@"
       printf '%s\n' "${REPLY}"

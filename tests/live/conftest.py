@@ -138,8 +138,10 @@ class Running:
             self.world.run("mkdir", "-p", str(Path(path).parent))
         for path in SHARED:
             self.world.run("ln", "-s", guest_image(), path)
+        self.world.run("mount", "-t", "tmpfs", "disks", "/media")  # what guests write there is no change of the host
         for path in OWN:
-            self.world.run("cp", guest_image(), path)
+            self.world.run("cp", guest_image(), f"/media/{Path(path).name}")
+            self.world.run("ln", "-s", f"/media/{Path(path).name}", path)
         for path in DISCS:
             self.world.run("ln", "-s", guest_iso(), path)
         self.world.run("ln", "-s", kernel, "/srv/images/vmlinuz")

@@ -50,8 +50,11 @@ END
     lab status | grep -v '^ok' || :
     exits 0 lab status
     bash -u <(lab commands down)
-    sysctl -q -w net.ipv4.ip_forward=0
-    rm -rf /var/lib/kvmgen /run/kvmgen /etc/kvmgen-test
+    rmdir /etc/kvmgen-test
+    settled "${before}"
+    bash -eu <(lab commands)
+    exits 0 lab down
+    rm -r /etc/kvmgen-test # outside the lab's own folders a file bears no mark of the lab
     settled "${before}"
 END
 }
