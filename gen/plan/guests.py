@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gen.encode import qemu, qemu_value
 from gen.model import Disk, Lab, Network, Vm, VmNic
-from gen.plan.operation import Builder
+from gen.plan.operation import ROOT, Builder
 from gen.profile import Profile
 from gen.shell import Command, Shell, quote
 from gen.source import Span
@@ -64,7 +64,7 @@ def ifup_script(bridge: str, mtu: int | None, mark: str, profile: Profile) -> st
     (port,) = profile.command("bridge_port", bridge=bridge, port=tap)
     words = (Shell('"${tap}"') if word == tap else quote(word) for word in port)
     return render(
-        "qemu-ifup.sh.j2", mark=mark, mtu=Shell("" if mtu is None else f" mtu {mtu}"), port=Shell(" ".join(words))
+        "qemu-ifup.sh.j2", bridge=bridge, mark=mark, mtu=Shell("" if mtu is None else f" mtu {mtu}"), port=Shell(" ".join(words))
     )
 
 
@@ -100,13 +100,19 @@ def _add_guest(build: Builder, vm: Vm, networks: dict[str, Network], profile: Pr
     for path in (*vm.cdroms, *filter(None, (vm.kernel, vm.initrd))):
         build.need("image", path, "raw", at=vm.at)
     pid_file = f"{build.run_dir}/vm/{vm.name}.pid"
+    plugged: list[Command] = []
+    for nic in vm.nics:
+        if nic.network is not None and nic.tap is not None:
+            plugged.append(("port", ROOT, nic.tap, nic.network))
+            mtu = networks[nic.network].mtu
+            plugged += [] if mtu is None else [("mtu", ROOT, nic.tap, str(mtu))]
     return build.add(
         "guest",
         vm.name,
         vm.at,
         do=[qemu_command(build, vm, networks, profile)],
         undo=[("kg_stop", pid_file)],
-        probe=[("process", pid_file)],
+        probe=[("process", pid_file), *plugged],
         look=("cat", pid_file),
         manual=not vm.autostart,
     )

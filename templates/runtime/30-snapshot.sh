@@ -154,6 +154,7 @@ kg_hear() {
         index=${rest#* inet}
         index=${index#* }
         KG_IS["address ${space} ${rest%% *} ${index%% *}"]=yes
+        [[ ${index} != *' secondary '* ]] || KG_IS["secondary ${space} ${rest%% *} ${index%% *}"]=yes
         ;;
       'qdisc '*)
         rest=${line#qdisc }
@@ -220,6 +221,11 @@ kg_check_asked() {
       'bridged '*)
         [[ ${KG_MASTER["- ${rest% *}"]-} != "${rest#* }" || -e ${KG_RUN}/uplink-${rest% *}.moving ]] || KG_IS[${fact}]=yes
         ;;
+      'bridge '*) # NAME FILE VALUE
+        value=${rest% *}
+        { read -r value <"/sys/class/net/${value% *}/bridge/${value#* }"; } 2>/dev/null || continue
+        [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
+        ;;
       'exists '*) [[ ! -e ${rest} ]] || KG_IS[${fact}]=yes ;;
       'symlink '*)
         value=$(readlink -- "${rest% *}") || continue
@@ -228,7 +234,11 @@ kg_check_asked() {
       'sysctl - '*)
         rest=${rest#- }
         kg_sysctl_path "${rest%% *}"
-        { read -r value <"${REPLY}"; } 2>/dev/null || continue
+        if [[ ${rest} == *.disable_ipv6\ 1 && ! -e /proc/sys/net/ipv6 ]]; then
+          value=1 # this kernel has no IPv6 at all
+        else
+          { read -r value <"${REPLY}"; } 2>/dev/null || continue
+        fi
         KG_VALUE["- ${rest%% *}"]=${value}
         KG_IS["sysctl - ${rest%% *} ${value}"]=yes
         ;;

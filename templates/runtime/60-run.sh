@@ -64,8 +64,12 @@ kg_feed() {
   shift
   kg_going || return 0
   KG_FED[n]=$((${KG_FED[n]-0} + 1))
-  if [[ -n ${KG_STANDS[n]-} && ${KG_FED[n]} -eq 1 && ${KG_PARTS[n]} -gt 1 && -z ${KG_BACKWARD} ]]; then
-    KG_RAN[n]=1 # the creation of what is there already
+  if [[ -n ${KG_STANDS[n]-} && -z ${KG_BACKWARD} ]]; then
+    kg_mend "${n}" "$@"
+    set -- ${KG_WORDS[@]+"${KG_WORDS[@]}"}
+  fi
+  if [[ $# -eq 0 ]]; then
+    KG_RAN[n]=$((${KG_RAN[n]-0} + 1))
   elif [[ -n ${KG_SLOW} ]] || ! kg_encode "$@"; then
     kg_flush
     kg_execute "${n}" "$@"
@@ -81,6 +85,26 @@ kg_feed() {
       *) kg_collect "${n}" ;;
     esac
   fi
+}
+
+# kg_mend NUMBER WORD...: KG_WORDS is what to run instead of the command, where the object stands already: nothing for
+# its creation. A chain is emptied and filled again in one go, so that no packet meets half of it.
+kg_mend() {
+  local word jump=${KG_FACTS[$1]%$'\n'}
+  jump=${jump##*$'\n'}
+  KG_WORDS=()
+  case ${KG_FACTS[$1]}:${KG_FED[$1]} in
+    chain*)
+      [[ " $* " != *' -I '* || -z ${KG_IS[${jump}]-} ]] || return 0
+      shift
+      for word in "$@"; do
+        [[ ${word} != -N ]] || word=-F
+        KG_WORDS+=("${word}")
+      done
+      ;;
+    link*:1 | netns*:1) ;;
+    *) KG_WORDS=("${@:2}") ;;
+  esac
 }
 
 # kg_collect NUMBER: puts the line into its batch.
@@ -388,6 +412,10 @@ kg_start_guest() {
   local n=$1 name=${KG_OBJECT[$1]}
   shift
   KG_RAN[n]=1 # also where it fails: what it leaves is cleaned up
+  if [[ -n ${KG_STANDS[n]-} ]]; then
+    kg_plug "${n}"
+    return
+  fi
   if ! kg_guest_prepare "${name}"; then
     kg_fail "${n}" "mkfifo ${KG_RUN}/vm/${name}.qmp.in" 'it cannot be made'
     return
@@ -397,6 +425,17 @@ kg_start_guest() {
   kg_log "${REPLY}"
   "${KG_WORDS[@]}" </dev/null >"${KG_RUN}/said.${n}" 2>&1 9>&- &
   KG_GUESTS+=("$! ${n}")
+}
+
+# kg_plug NUMBER: puts the taps of a guest that runs back into their bridges, with the script that QEMU calls at its start.
+kg_plug() {
+  local IFS=$'\n' fact tap
+  for fact in ${KG_FACTS[$1]}; do
+    [[ ${fact} == 'port - '* ]] || continue
+    tap=${fact#port - }
+    KG_SAID=$("${KG_VAR}/qemu-ifup-${tap#* }" "${tap% *}" 2>&1 9>&-) ||
+      kg_fail "$1" "${KG_VAR}/qemu-ifup-${tap#* } ${tap% *}" "${KG_SAID}"
+  done
 }
 
 # kg_wait_for_others: until the guests that are starting have started, and the processes that are to end have ended.

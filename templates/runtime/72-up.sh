@@ -4,7 +4,11 @@
 kg_up() {
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
-  [[ -z ${KG_FOREIGN_BUILD} ]] || kg_compare
+  if [[ -n ${KG_FOREIGN_BUILD} ]]; then
+    [[ -z ${KG_ONLY} ]] || kg_die 2 "another build of ${KG_LAB} is up, and \`--only\` cannot go over to this one" \
+      'setup.sh up does'
+    kg_compare
+  fi
   kg_judge
   kg_forecast
   kg_select
@@ -60,8 +64,8 @@ kg_make() {
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     [[ ${KG_STATE[n]} == differs && -n ${KG_FOUND[n]-} ]] || continue
     case ${KG_FACTS[n]} in
-      'link '* | 'netns '*) KG_STANDS[n]=yes ;; # the commands after the creation mend it
-      'chain '*) again+=("${n}") ;;             # what a chain holds depends on the order, so it is made anew
+      'link '* | 'netns '* | 'chain '* | 'process '*) KG_STANDS[n]=yes ;; # mended, not made
+      'address '*) again+=("${n}") ;;                                     # the kernel takes the first of a subnet for the primary one
       *) ;;
     esac
   done
