@@ -9,7 +9,7 @@ from gen.profile import Profile
 from gen.shell import Command
 from gen.source import Span
 
-ETHERNET_MTU = "1500"
+ETHERNET_MTU = 1500
 """What every new bridge, veth and tap has."""
 
 
@@ -36,7 +36,8 @@ def add_link_up(
     if mac is not None:
         add("mac", ("address", mac), ("mac", netns, name, mac))
     if mtu is not None:
-        add("mtu", ("mtu", str(mtu)), ("mtu", netns, name, str(mtu)), ("mtu", ETHERNET_MTU))
+        back = () if mtu == ETHERNET_MTU else ("mtu", str(ETHERNET_MTU))
+        add("mtu", ("mtu", str(mtu)), ("mtu", netns, name, str(mtu)), back)
     return add("link-up", ("up",), ("up", netns, name))
 
 
@@ -63,6 +64,7 @@ def add_address(build: Builder, netns: str, name: str, cidr: str, at: Span, with
 def add_stp(build: Builder, netns: str, name: str, on: bool, at: Span, profile: Profile, within: int) -> int:
     """Turn the spanning tree protocol of a bridge on or off."""
     state = "on" if on else "off"
+    off = profile.command("bridge_stp", bridge=name, state="off", bit="0")
     return build.add(
         "stp",
         qualified(netns, name),
@@ -71,7 +73,7 @@ def add_stp(build: Builder, netns: str, name: str, on: bool, at: Span, profile: 
             in_netns(netns, *command)
             for command in profile.command("bridge_stp", bridge=name, state=state, bit=str(int(on)))
         ],
-        undo=[in_netns(netns, *command) for command in profile.command("bridge_stp", bridge=name, state="off", bit="0")],
+        undo=[in_netns(netns, *command) for command in off] if on else [],
         probe=[("stp", netns, name, state)],
         look=in_netns(netns, *profile.command("bridge_look", bridge=name)[0]),
         within=within,

@@ -149,7 +149,7 @@ def _add_forwarding(build: Builder, node: Node, within: int) -> None:
         node.name,
         node.at,
         do=[in_netns(node.name, "sysctl", "-q", "-w", f"net.ipv4.ip_forward={value}")],
-        undo=[in_netns(node.name, "sysctl", "-q", "-w", "net.ipv4.ip_forward=0")],
+        undo=[in_netns(node.name, "sysctl", "-q", "-w", "net.ipv4.ip_forward=0")] if node.forwards else [],
         probe=[("sysctl", node.name, "net.ipv4.ip_forward", value)],
         look=in_netns(node.name, "sysctl", "net.ipv4.ip_forward"),
         within=within,

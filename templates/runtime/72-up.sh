@@ -83,6 +83,7 @@ kg_make() {
     kg_roll_back
   fi
   trap - HUP INT TERM
+  [[ ${KG_COUNT} -gt 0 ]] || kg_forget # this build has nothing, and now the host has nothing of the lab
   kg_say "${KG_LAB} is up: ${count} made, $((KG_COUNT - count)) were right"
 }
 

@@ -200,8 +200,8 @@ kg_spread() {
       [[ ${fact} != 'address '* ]] || gone["addresses of ${within}"]=yes
       [[ ${fact} != 'address '* || ${KG_OLD_FACTS[o]} == *$'\nsecondary '* ]] || gone["${fact% *}"]=yes
     done
-    # What has no undo goes with what it is within, unless this build sets it.
-    if [[ ${KG_OLD_UNDOABLE[o]} == no && -n ${KG_BECOMES[within]-} ]] && ! kg_decides "${o}"; then
+    # A MAC cannot be taken back: where this build gives none, the link has to be another one.
+    if [[ ${KG_OLD_NAME[o]} == 'mac '* && -n ${KG_BECOMES[within]-} ]] && ! kg_decides "${o}"; then
       kg_drop "${within}"
       more=yes
     fi
