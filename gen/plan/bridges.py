@@ -20,6 +20,20 @@ def add_bridges(build: Builder, lab: Lab, profile: Profile) -> None:
             add_address(build, ROOT, network.name, str(address.interface), address.at, within)
     for link in lab.bridge_links:
         _add_join(build, link, profile)
+    # After all bridges, since a sysctl breaks the batch.
+    for network in lab.networks:
+        if network.kind == "isolated" and not network.addresses and not network.external:
+            key = f"net.ipv6.conf.{network.name}.disable_ipv6"
+            build.add(
+                "no-ipv6",
+                network.name,
+                network.at,
+                do=[("kg_sysctl", key, "1")],
+                undo=[("kg_sysctl", key, "0")],
+                probe=[("sysctl", ROOT, key, "1")],
+                look=("sysctl", key),
+                within=build.made["bridge", network.name],
+            )
 
 
 def add_uplinks(build: Builder, lab: Lab) -> None:
@@ -42,25 +56,31 @@ def add_uplinks(build: Builder, lab: Lab) -> None:
 
 def _add_bridge(build: Builder, network: Network, profile: Profile) -> None:
     name = network.name
-    do = [
-        *profile.command("bridge_add", bridge=name),
-        ("ip", "link", "set", "dev", name, "alias", build.mark),
-    ]
-    if network.kind == "bridged":
-        # A port that learns for 15 s before it forwards would cut the host off for as long.
-        do += profile.command("bridge_forward_delay", bridge=name)
-    if network.kind == "isolated" and not network.addresses:
-        do += profile.command("bridge_no_ipv6", bridge=name)
+    # Nothing here depends on the kind of network: with an edited lab the bridge stays, and its guests plugged in.
     made = build.add(
         "bridge",
         name,
         network.at,
-        do=do,
+        do=[
+            *profile.command("bridge_add", bridge=name),
+            ("ip", "link", "set", "dev", name, "alias", build.mark),
+        ],
         undo=profile.command("bridge_delete", bridge=name),
         probe=[("link", ROOT, name)],
         look=profile.command("bridge_look", bridge=name)[0],
     )
     build.made["bridge", name] = made
+    if network.kind == "bridged":
+        build.add(
+            "forward-delay",
+            name,
+            network.at,
+            do=profile.command("bridge_forward_delay", bridge=name),
+            undo=profile.command("bridge_forward_delay_back", bridge=name),
+            probe=[("bridge", name, "forward_delay", "0")],
+            look=profile.command("bridge_look", bridge=name)[0],
+            within=made,
+        )
     if network.stp is not None:
         add_stp(build, ROOT, name, network.stp, network.at, profile, made)
     add_link_up(build, ROOT, name, network.at, made, mac=network.mac, mtu=network.mtu)

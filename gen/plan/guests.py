@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gen.encode import qemu, qemu_value
 from gen.model import LOOPBACK, Disk, Lab, Network, Vm, VmNic
 from gen.plan.operation import ROOT, Builder
@@ -65,7 +67,11 @@ def ifup_script(bridge: str, mtu: int | None, mark: str, profile: Profile) -> st
     (port,) = profile.command("bridge_port", bridge=bridge, port=tap)
     words = (Shell('"${tap}"') if word == tap else quote(word) for word in port)
     return render(
-        "qemu-ifup.sh.j2", mark=mark, mtu=Shell("" if mtu is None else f" mtu {mtu}"), port=Shell(" ".join(words))
+        "qemu-ifup.sh.j2",
+        bridge=bridge,
+        mark=mark,
+        mtu=Shell("" if mtu is None else f" mtu {mtu}"),
+        port=Shell(" ".join(words)),
     )
 
 
@@ -107,16 +113,21 @@ def _add_guest(build: Builder, vm: Vm, networks: dict[str, Network], profile: Pr
         vm.at,
         do=[qemu_command(build, vm, networks, profile)],
         undo=[("kg_stop", pid_file)],
-        probe=[("process", pid_file), *_plugged(vm)],
+        probe=[("process", pid_file), *_plugged(vm, networks)],
         look=("cat", pid_file),
         manual=not vm.autostart,
     )
 
 
-def _plugged(vm: Vm) -> list[Command]:
-    """The probes of a guest's taps: the lab's own, and in their bridges."""
-    taps = [(nic.tap or "", nic.network) for nic in vm.nics if nic.network is not None]
-    return [probe for tap, bridge in taps for probe in (("link", ROOT, tap), ("port", ROOT, tap, bridge))]
+def _plugged(vm: Vm, networks: dict[str, Network]) -> Iterator[Command]:
+    """The probes of a guest's taps: the lab's own, in their bridges, and as large as these."""
+    for nic in vm.nics:
+        if nic.network is not None and nic.tap is not None:
+            yield ("link", ROOT, nic.tap)
+            yield ("port", ROOT, nic.tap, nic.network)
+            mtu = networks[nic.network].mtu
+            if mtu is not None:
+                yield ("mtu", ROOT, nic.tap, str(mtu))
 
 
 def _add_hairpins(build: Builder, lab: Lab, profile: Profile) -> None:

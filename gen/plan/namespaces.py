@@ -124,6 +124,7 @@ def _add_inner_bridge(build: Builder, netns: str, bridge: InnerBridge, profile: 
         look=in_netns(netns, *profile.command("bridge_look", bridge=bridge.name)[0]),
         within=within,
     )
+    build.made["switch", netns, bridge.name] = made
     if bridge.stp is not None:
         add_stp(build, netns, bridge.name, bridge.stp, bridge.at, profile, made)
     add_link_up(build, netns, bridge.name, bridge.at, made)
@@ -140,6 +141,7 @@ def _add_forwarding(build: Builder, node: Node, within: int) -> None:
         node.name,
         node.at,
         do=[in_netns(node.name, "sysctl", "-q", "-w", f"net.ipv4.ip_forward={value}")],
+        undo=[in_netns(node.name, "sysctl", "-q", "-w", "net.ipv4.ip_forward=0")] if node.forwards else [],
         probe=[("sysctl", node.name, "net.ipv4.ip_forward", value)],
         look=in_netns(node.name, "sysctl", "net.ipv4.ip_forward"),
         within=within,
@@ -204,11 +206,15 @@ def _on_link(node: Node, route: Route) -> bool:
 
 
 def _carrier(build: Builder, node: Node, route: Route) -> int:
-    """The operation that the route goes with: the cable of the nic it leaves by, else the namespace."""
+    """The operation that the route goes with: what made the link that it leaves by, else the namespace."""
     for nic in node.nics:
         reached = (route.gateway is not None and route.gateway in address.subnet for address in nic.addresses)
         if nic.name == route.nic or any(reached):
             return build.made["cable", node.name, nic.name]
+    for bridge in node.bridges:
+        reached = (route.gateway is not None and route.gateway in address.subnet for address in bridge.addresses)
+        if bridge.name == route.nic or any(reached):
+            return build.made["switch", node.name, bridge.name]
     return build.made["netns", node.name]
 
 

@@ -83,7 +83,8 @@ class Builder:
     """Collects operations, giving each its number.
 
     `run_dir` and `state_dir` are the lab's own folders on the host. `made` holds the number of the operation that
-    creates an object, for those that live inside it: ("netns", NAME), ("bridge", NAME), ("cable", NODE, NIC).
+    creates an object, for those that live inside it: ("netns", NAME), ("bridge", NAME), ("cable", NODE, NIC),
+    ("switch", NODE, BRIDGE); and of the first address in a subnet: ("subnet", NODE or ROOT, LINK, SUBNET).
     """
 
     lab: str

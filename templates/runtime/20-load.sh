@@ -112,7 +112,7 @@ kg_probe() {
   KG_FACTS[KG_AT]+="$*"$'\n'
   case $1 in
     file) ;;
-    process | exists | symlink | bridged | brport) KG_ASKED+=("$*") ;;
+    process | exists | symlink | bridge | bridged | brport) KG_ASKED+=("$*") ;;
     netns) KG_SPACES[$2]=yes ;;
     *)
       KG_WANTED["$1 $2"]=yes

@@ -39,7 +39,7 @@ kg_ask() {
     form=-o
     if [[ ${space} != - ]]; then
       name=(-n "${space}")
-      if [[ -n ${KG_IS["netns ${space}"]-} ]] && ! kg_wanted "${space}" mtu port; then form=-br; fi
+      if [[ -n ${KG_IS["netns ${space}"]-} ]] && ! kg_wanted "${space}" mtu port secondary; then form=-br; fi
     fi
     asked=$'link show\n'
     if kg_wanted "${space}" address; then asked+=$'addr show\n'; fi
@@ -167,6 +167,7 @@ kg_hear() {
         index=${rest#* inet}
         index=${index#* }
         KG_IS["address ${space} ${rest%% *} ${index%% *}"]=yes
+        [[ ${index} != *' secondary '* ]] || KG_IS["secondary ${space} ${rest%% *} ${index%% *}"]=yes
         ;;
       'qdisc '*)
         rest=${line#qdisc }
@@ -272,6 +273,11 @@ kg_check_asked() {
         { read -r value <"/sys/class/net/${value% *}/brport/${value#* }"; } 2>/dev/null || continue
         [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
         ;;
+      'bridge '*) # NAME FILE VALUE
+        value=${rest% *}
+        { read -r value <"/sys/class/net/${value% *}/bridge/${value#* }"; } 2>/dev/null || continue
+        [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
+        ;;
       'exists '*) [[ ! -e ${rest} ]] || KG_IS[${fact}]=yes ;;
       'symlink '*)
         value=$(readlink -- "${rest% *}") || continue
@@ -280,7 +286,11 @@ kg_check_asked() {
       'sysctl - '*)
         rest=${rest#- }
         kg_sysctl_path "${rest%% *}"
-        { read -r value <"${REPLY}"; } 2>/dev/null || continue
+        if [[ ${rest} == *.disable_ipv6\ 1 && ! -e /proc/sys/net/ipv6 ]]; then
+          value=1 # this kernel has no IPv6 at all
+        else
+          { read -r value <"${REPLY}"; } 2>/dev/null || continue
+        fi
         KG_VALUE["- ${rest%% *}"]=${value}
         KG_IS["sysctl - ${rest%% *} ${value}"]=yes
         ;;

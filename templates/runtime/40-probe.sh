@@ -33,6 +33,8 @@ kg_judge() {
       /yes//) KG_STATE[n]=absent ;;
       *) KG_STATE[n]=differs ;;
     esac
+    # The rules that are asked for say nothing of others in the chain: one that is being changed is not right before it is made.
+    [[ ${KG_NOTED[n]-}:${KG_STATE[n]}:${KG_FACTS[n]} != 1:right:chain* ]] || KG_STATE[n]=differs
     if [[ ${KG_FOUND[n]-}:${KG_FACTS[n]} == yes:chain* && ${KG_STATE[n]} == differs ]] && ! kg_ours "${n}"; then
       KG_STATE[n]=foreign
     fi
@@ -56,6 +58,8 @@ kg_miss() {
       ;;
     'symlink '*) [[ ! -e ${rest% *} && ! -L ${rest% *} ]] || REPLY=foreign ;;
     'up '*) [[ -z ${KG_THERE[${rest}]-} ]] || REPLY=differs ;;
+    'secondary '*) [[ -z ${KG_IS["address ${rest}"]-} ]] || REPLY=differs ;;
+    'bridge '*) [[ -z ${KG_THERE["- ${rest%% *}"]-} ]] || REPLY=differs ;;
     'mtu '* | 'mac '* | 'stp '*) [[ -z ${KG_THERE[${rest% *}]-} ]] || REPLY=differs ;;
     'brport '*) [[ -z ${KG_MASTER["- ${rest%% *}"]-} ]] || REPLY=differs ;;
     'sysctl '*) [[ -z ${KG_VALUE[${rest% *}]-} ]] || REPLY=differs ;;

@@ -12,18 +12,22 @@ KG_LOCK=''          # the lock file once it is held
 KG_SOUND=''         # yes: this file was found as it was generated
 KG_FOREIGN_BUILD='' # the sha256 of the build that owns the state, where it is not this one
 
+# kg_sum FILE: REPLY is the sha256 of a script without the line that holds it; status 1 when it cannot be read.
+kg_sum() {
+  REPLY=$(
+    set -o pipefail
+    grep -v '^readonly KG_SHA256=' "$1" 2>/dev/null | sha256sum
+  ) || return 1
+  REPLY=${REPLY%% *}
+}
+
 # kg_integrity: exit 9 unless this file is as it was generated.
 kg_integrity() {
-  local sum
   [[ -z ${KG_SOUND} ]] || return 0
   [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
-  sum=$(
-    set -o pipefail
-    grep -v '^readonly KG_SHA256=' "$0" | sha256sum
-  ) || kg_die 9 "cannot read $0"
-  sum=${sum%% *}
-  [[ ${sum} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
-    "its sha256 is ${sum}, it was ${KG_SHA256}" 'build it again from the lab file'
+  kg_sum "$0" || kg_die 9 "cannot read $0"
+  [[ ${REPLY} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
+    "its sha256 is ${REPLY}, it was ${KG_SHA256}" 'build it again from the lab file'
   KG_SOUND=yes
 }
 

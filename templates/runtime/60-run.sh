@@ -66,8 +66,12 @@ kg_feed() {
   shift
   [[ ${KG_SIGNAL}${KG_FAILED} == 0 ]] || kg_going || return 0
   KG_FED[n]=$((${KG_FED[n]-0} + 1))
-  if [[ -n ${KG_STANDS[n]-} && ${KG_FED[n]} -eq 1 && ${KG_PARTS[n]} -gt 1 && -z ${KG_BACKWARD} ]]; then
-    KG_RAN[n]=1 # the creation of what is there already
+  if [[ -n ${KG_STANDS[n]-} && -z ${KG_BACKWARD} ]]; then
+    kg_mend "${n}" "$@"
+    set -- ${KG_WORDS[@]+"${KG_WORDS[@]}"}
+  fi
+  if [[ $# -eq 0 ]]; then
+    KG_RAN[n]=$((${KG_RAN[n]-0} + 1))
   elif [[ -n ${KG_SLOW} ]] || ! kg_encode "$@"; then
     kg_flush
     kg_execute "${n}" "$@"
@@ -83,6 +87,26 @@ kg_feed() {
       *) kg_collect "${n}" ;;
     esac
   fi
+}
+
+# kg_mend NUMBER WORD...: KG_WORDS is what to run instead of the command, where the object stands already: nothing for
+# its creation. A chain is emptied and filled again in one go, so that no packet meets half of it.
+kg_mend() {
+  local word jump=${KG_FACTS[$1]%$'\n'}
+  jump=${jump##*$'\n'}
+  KG_WORDS=()
+  case ${KG_FACTS[$1]}:${KG_FED[$1]} in
+    chain*)
+      [[ " $* " != *' -I '* || -z ${KG_IS[${jump}]-} ]] || return 0
+      shift
+      for word in "$@"; do
+        [[ ${word} != -N ]] || word=-F
+        KG_WORDS+=("${word}")
+      done
+      ;;
+    link*:1 | netns*:1) ;;
+    *) KG_WORDS=("${@:2}") ;;
+  esac
 }
 
 # kg_collect NUMBER: puts the line into its batch.

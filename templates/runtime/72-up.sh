@@ -6,7 +6,11 @@ KG_MADE=0 # how many operations this run did
 kg_up() {
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
-  [[ -z ${KG_FOREIGN_BUILD} ]] || kg_compare
+  if [[ -n ${KG_FOREIGN_BUILD} ]]; then
+    [[ -z ${KG_ONLY} ]] || kg_die 2 "another build of ${KG_LAB} is up, and \`--only\` cannot go over to this one" \
+      'setup.sh up does'
+    kg_compare
+  fi
   kg_judge
   kg_forecast
   kg_select
@@ -68,9 +72,8 @@ kg_make() {
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     [[ ${KG_STATE[n]} == differs && -n ${KG_FOUND[n]-} ]] || continue
     case ${KG_FACTS[n]} in
-      'link '* | 'netns '*) KG_STANDS[n]=yes ;; # the commands after the creation mend it
-      'process '*) KG_STANDS[n]=yes ;;          # a guest whose bridge was made anew
-      'chain '*) again+=("${n}") ;;             # what a chain holds depends on the order, so it is made anew
+      'link '* | 'netns '* | 'chain '* | 'process '*) KG_STANDS[n]=yes ;; # mended, not made
+      'address '*) again+=("${n}") ;;                                     # the kernel takes the first of a subnet for the primary one
       *) ;;
     esac
   done
@@ -94,6 +97,7 @@ kg_make() {
   trap - HUP INT TERM
   kg_settle_guard
   kg_renew_guard
+  [[ ${KG_COUNT} -gt 0 ]] || kg_forget # this build has nothing, and now the host has nothing of the lab
 }
 
 # kg_roll_back: tells why, takes back what this run did, and leaves with the exit code.

@@ -18,8 +18,8 @@ kg_guest_prepare() {
   [[ -p ${fifo}.in && -p ${fifo}.out ]] || mkfifo "${fifo}.in" "${fifo}.out"
 }
 
-# kg_plug WORD...: QEMU's command line, of a guest that runs. Each tap that is in no bridge goes through the script that
-# put it there; where that fails, KG_SAID is the command and REPLY what it says.
+# kg_plug WORD...: QEMU's command line, of a guest that runs. Each tap goes through the script that plugged it in; where
+# that fails, KG_SAID is the command and REPLY what it says.
 kg_plug() {
   local tap
   while [[ $# -gt 1 ]]; do
@@ -27,7 +27,6 @@ kg_plug() {
     [[ $1 == tap,* ]] || continue
     kg_qemu_option ifname "$1"
     tap=${REPLY}
-    [[ -z ${KG_MASTER["- ${tap}"]-} ]] || continue
     kg_qemu_option script "$1"
     KG_SAID="${REPLY} ${tap}"
     kg_log "${KG_SAID}"

@@ -128,7 +128,9 @@ kg_plan() {
   kg_forecast
   kg_select
   kg_show_plan
-  [[ ${#KG_DROPPED_NUMBERS[@]} -eq 0 ]] || code=11
+  for n in ${KG_DROPPED[@]+"${!KG_DROPPED[@]}"}; do
+    [[ -n ${KG_NUMBER[${KG_OLD_NAME[n]}]-} ]] || code=11
+  done
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     case ${KG_STATE[n]}${KG_MANUAL[n]-} in
       foreign*) kg_leave 6 ;;
@@ -142,8 +144,8 @@ kg_plan() {
 # kg_show_plan: KG_CHOSEN, a line each.
 kg_show_plan() {
   local n sign
-  for sign in ${KG_DROPPED[@]+"${!KG_DROPPED[@]}"}; do
-    [[ ${KG_DROPPED[${sign}]} == changed ]] || kg_say "- ${sign}"
+  for ((n = ${#KG_OLD_NAME[@]}; n > 0; n--)); do # as it is taken back
+    [[ -z ${KG_DROPPED[n]-} || -n ${KG_NUMBER[${KG_OLD_NAME[n]}]-} ]] || kg_say "- ${KG_OLD_NAME[n]}"
   done
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     case ${KG_STATE[n]}${KG_MANUAL[n]-} in
