@@ -64,7 +64,7 @@ kg_list() {
 
 # kg_undo_these NUMBER[:again]...: for a newer build, which has those with `again` in another form: takes these back.
 kg_undo_these() {
-  local n guests=()
+  local n running=()
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
   kg_judge
@@ -74,12 +74,12 @@ kg_undo_these() {
     n=${n%:again}
     if kg_stands "${n}"; then
       KG_CHOSEN[n]=yes
-      [[ ${KG_KIND[n]} != guest ]] || guests+=("${KG_OBJECT[n]}")
+      [[ ${KG_KIND[n]} != guest ]] || running+=("${KG_OBJECT[n]}")
     fi
   done
   KG_LOG=${KG_RUN}/log
   trap '' HUP INT TERM
-  [[ ${#guests[@]} -eq 0 ]] || kg_power_down "${KG_WAIT:-10}" "${guests[@]}"
+  [[ ${#running[@]} -eq 0 ]] || kg_power_down "${KG_WAIT:-10}" "${running[@]}"
   kg_take_back
   [[ ${#KG_LEFT[@]} -eq 0 ]] && return
   kg_tell_left "${KG_LEFT[@]}"
