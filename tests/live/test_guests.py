@@ -36,6 +36,7 @@ def test_a_guest_is_installed_from_its_cd_and_then_boots_from_its_disk(start: St
     assert "HARDDISK" in other.shell("cat /sys/bus/scsi/devices/*/model")[1]
     assert "vda" in other.shell("ls /sys/block")[1].split()
 
+    assert "nothing to do" in running.setup("up").stdout
     running.setup("down")
     made = r"/srv/images/(centos.qcow2|data.raw|more.qcow2)"
     assert running.world.snapshot(like=running.before).without(made) == running.before
