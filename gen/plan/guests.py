@@ -64,7 +64,11 @@ def ifup_script(bridge: str, mtu: int | None, mark: str, profile: Profile) -> st
     (port,) = profile.command("bridge_port", bridge=bridge, port=tap)
     words = (Shell('"${tap}"') if word == tap else quote(word) for word in port)
     return render(
-        "qemu-ifup.sh.j2", mark=mark, mtu=Shell("" if mtu is None else f" mtu {mtu}"), port=Shell(" ".join(words))
+        "qemu-ifup.sh.j2",
+        bridge=bridge,
+        mark=mark,
+        mtu=Shell("" if mtu is None else f" mtu {mtu}"),
+        port=Shell(" ".join(words)),
     )
 
 
@@ -100,22 +104,22 @@ def _add_guest(build: Builder, vm: Vm, networks: dict[str, Network], profile: Pr
     for path in (*vm.cdroms, *filter(None, (vm.kernel, vm.initrd))):
         build.need("image", path, "raw", at=vm.at)
     pid_file = f"{build.run_dir}/vm/{vm.name}.pid"
+    plugged: list[Command] = []
+    for nic in vm.nics:
+        if nic.network is not None and nic.tap is not None:
+            plugged += [("link", ROOT, nic.tap), ("port", ROOT, nic.tap, nic.network)]
+            mtu = networks[nic.network].mtu
+            plugged += [] if mtu is None else [("mtu", ROOT, nic.tap, str(mtu))]
     return build.add(
         "guest",
         vm.name,
         vm.at,
         do=[qemu_command(build, vm, networks, profile)],
         undo=[("kg_stop", pid_file)],
-        probe=[("process", pid_file), *_plugged(vm)],
+        probe=[("process", pid_file), *plugged],
         look=("cat", pid_file),
         manual=not vm.autostart,
     )
-
-
-def _plugged(vm: Vm) -> list[Command]:
-    """The probes of a guest's taps: the lab's own, and in their bridges."""
-    taps = [(nic.tap or "", nic.network) for nic in vm.nics if nic.network is not None]
-    return [probe for tap, bridge in taps for probe in (("link", ROOT, tap), ("port", ROOT, tap, bridge))]
 
 
 def qemu_command(build: Builder, vm: Vm, networks: dict[str, Network], profile: Profile) -> Command:

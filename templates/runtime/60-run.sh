@@ -383,14 +383,13 @@ kg_await() {
   return "${status}"
 }
 
-# kg_start_guest NUMBER WORD...: guests start side by side; kg_wait_for_others waits for them. One that runs already
-# only gets its taps back into their bridges.
+# kg_start_guest NUMBER WORD...: guests start side by side; kg_wait_for_others waits for them.
 kg_start_guest() {
   local n=$1 name=${KG_OBJECT[$1]}
   shift
   KG_RAN[n]=1 # also where it fails: what it leaves is cleaned up
   if [[ -n ${KG_STANDS[n]-} ]]; then
-    kg_plug "$@" || kg_fail "${n}" "${KG_SAID}" "${REPLY}"
+    kg_plug "${n}"
     return
   fi
   if ! kg_guest_prepare "${name}"; then
@@ -402,6 +401,17 @@ kg_start_guest() {
   kg_log "${REPLY}"
   "${KG_WORDS[@]}" </dev/null >"${KG_RUN}/said.${n}" 2>&1 9>&- &
   KG_GUESTS+=("$! ${n}")
+}
+
+# kg_plug NUMBER: puts the taps of a guest that runs back into their bridges, with the script that QEMU calls at its start.
+kg_plug() {
+  local IFS=$'\n' fact tap
+  for fact in ${KG_FACTS[$1]}; do
+    [[ ${fact} == 'port - '* ]] || continue
+    tap=${fact#port - }
+    KG_SAID=$("${KG_VAR}/qemu-ifup-${tap#* }" "${tap% *}" 2>&1 9>&-) ||
+      kg_fail "$1" "${KG_VAR}/qemu-ifup-${tap#* } ${tap% *}" "${KG_SAID}"
+  done
 }
 
 # kg_wait_for_others: until the guests that are starting have started, and the processes that are to end have ended.

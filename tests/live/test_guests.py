@@ -242,7 +242,7 @@ def test_guests_that_run_get_their_taps_back_into_a_bridge_made_anew(start: Star
     assert reaches(running.console("a"), "10.0.0.2")
     assert running.setup("status", check=False).returncode == 0
 
-    # An edit that needs another bridge.
+    # An edit of the bridge.
     running.edit(after)
     running.setup("up")
     assert reaches(running.console("a"), "10.0.0.2")
