@@ -440,5 +440,5 @@ kg_run_one() {
   KG_CHOSEN=()
   KG_CHOSEN[$1]=yes
   kg_requirements
-  kg_make
+  kg_make silent
 }

@@ -16,7 +16,6 @@ kg_up() {
   else
     kg_requirements
     kg_make
-    kg_say "${KG_LAB} is up: ${#KG_CHOSEN[@]} made, $((KG_COUNT - ${#KG_CHOSEN[@]})) were right"
   fi
 }
 
@@ -44,9 +43,9 @@ kg_pending() {
   fi
 }
 
-# kg_make: the operations in KG_CHOSEN, all or nothing.
+# kg_make [silent]: the operations in KG_CHOSEN, all or nothing.
 kg_make() {
-  local n again=()
+  local n again=() count
   trap 'KG_SIGNAL=1' HUP
   trap 'KG_SIGNAL=2' INT
   trap 'KG_SIGNAL=15' TERM
@@ -74,12 +73,14 @@ kg_make() {
     kg_select
     kg_pending
   fi
+  count=${#KG_CHOSEN[@]}
   kg_pass make
   kg_finish
   if [[ -n ${KG_FAILED} || ${KG_SIGNAL} -ne 0 ]] || ! mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"; then
     kg_roll_back
   fi
   trap - HUP INT TERM
+  [[ -n ${1-} ]] || kg_say "${KG_LAB} is up: ${count} made, $((KG_COUNT - count)) were right"
 }
 
 # kg_roll_back: tells why, takes back what this run did, and leaves with the exit code.
