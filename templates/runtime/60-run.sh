@@ -428,7 +428,7 @@ kg_start() {
   KG_WORDS=("$@")
   if [[ ${KG_KIND[n]} == guest ]]; then
     if [[ -n ${KG_STANDS[n]-} ]]; then
-      kg_plug "$@" || kg_fail "${n}" "${KG_SAID}" "${REPLY}"
+      kg_plug "${n}"
       return
     fi
     if ! kg_guest_prepare "${name}"; then
@@ -441,6 +441,17 @@ kg_start() {
   kg_log "${REPLY}"
   "${KG_WORDS[@]}" </dev/null >"${KG_RUN}/said.${n}" 2>&1 9>&- &
   KG_STARTING+=("$! ${n}")
+}
+
+# kg_plug NUMBER: puts the taps of a guest that runs back into their bridges, with the script that QEMU calls at its start.
+kg_plug() {
+  local IFS=$'\n' fact tap
+  for fact in ${KG_FACTS[$1]}; do
+    [[ ${fact} == 'port - '* ]] || continue
+    tap=${fact#port - }
+    KG_SAID=$("${KG_VAR}/qemu-ifup-${tap#* }" "${tap% *}" 2>&1 9>&-) ||
+      kg_fail "$1" "${KG_VAR}/qemu-ifup-${tap#* } ${tap% *}" "${KG_SAID}"
+  done
 }
 
 # kg_wait_for_others: until what is starting has started, and the processes that are to end have ended.

@@ -52,9 +52,9 @@ kg_pending() {
   fi
 }
 
-# kg_make: the operations in KG_CHOSEN, all or nothing.
+# kg_make [silent]: the operations in KG_CHOSEN, all or nothing.
 kg_make() {
-  local n again=()
+  local n again=() count
   trap 'KG_SIGNAL=1' HUP
   trap 'KG_SIGNAL=2' INT
   trap 'KG_SIGNAL=15' TERM

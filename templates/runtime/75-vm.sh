@@ -18,22 +18,6 @@ kg_guest_prepare() {
   [[ -p ${fifo}.in && -p ${fifo}.out ]] || mkfifo "${fifo}.in" "${fifo}.out"
 }
 
-# kg_plug WORD...: QEMU's command line, of a guest that runs. Each tap goes through the script that plugged it in; where
-# that fails, KG_SAID is the command and REPLY what it says.
-kg_plug() {
-  local tap
-  while [[ $# -gt 1 ]]; do
-    shift
-    [[ $1 == tap,* ]] || continue
-    kg_qemu_option ifname "$1"
-    tap=${REPLY}
-    kg_qemu_option script "$1"
-    KG_SAID="${REPLY} ${tap}"
-    kg_log "${KG_SAID}"
-    REPLY=$("${REPLY}" "${tap}" 2>&1 9>&-) || return 1
-  done
-}
-
 # kg_guest_clean NAME: takes it away again, when the guest has gone. The console log is kept to be read.
 kg_guest_clean() {
   local stem=${KG_RUN}/vm/$1

@@ -36,6 +36,7 @@ def test_a_guest_is_installed_from_its_cd_and_then_boots_from_its_disk(start: St
     assert "HARDDISK" in other.shell("cat /sys/bus/scsi/devices/*/model")[1]
     assert "vda" in other.shell("ls /sys/block")[1].split()
 
+    assert "nothing to do" in running.setup("up").stdout
     running.setup("down")
     made = r"/srv/images/(centos.qcow2|data.raw|more.qcow2)"
     assert running.world.snapshot(like=running.before).without(made) == running.before
@@ -241,7 +242,7 @@ def test_guests_that_run_get_their_taps_back_into_a_bridge_made_anew(start: Star
     assert reaches(running.console("a"), "10.0.0.2")
     assert running.setup("status", check=False).returncode == 0
 
-    # An edit that needs another bridge.
+    # An edit of the bridge.
     running.edit(after)
     running.setup("up")
     assert reaches(running.console("a"), "10.0.0.2")
