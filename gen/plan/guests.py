@@ -97,22 +97,6 @@ def _add_disk(build: Builder, vm: Vm, disk: Disk) -> None:
         build.need("image", disk.path, disk.format, at=disk.at)
 
 
-def _add_guest(build: Builder, vm: Vm, networks: dict[str, Network], profile: Profile) -> int:
-    for path in (*vm.cdroms, *filter(None, (vm.kernel, vm.initrd))):
-        build.need("image", path, "raw", at=vm.at)
-    pid_file = f"{build.run_dir}/vm/{vm.name}.pid"
-    return build.add(
-        "guest",
-        vm.name,
-        vm.at,
-        do=[qemu_command(build, vm, networks, profile)],
-        undo=[("kg_stop", pid_file)],
-        probe=[("process", pid_file)],
-        look=("cat", pid_file),
-        manual=not vm.autostart,
-    )
-
-
 def _add_hairpins(build: Builder, lab: Lab, profile: Profile) -> None:
     """Lets a guest reach itself by an address that the host publishes for it.
 
@@ -135,6 +119,22 @@ def _add_hairpins(build: Builder, lab: Lab, profile: Profile) -> None:
                 within=build.guests[vm.name],
                 manual=not vm.autostart,
             )
+
+
+def _add_guest(build: Builder, vm: Vm, networks: dict[str, Network], profile: Profile) -> int:
+    for path in (*vm.cdroms, *filter(None, (vm.kernel, vm.initrd))):
+        build.need("image", path, "raw", at=vm.at)
+    pid_file = f"{build.run_dir}/vm/{vm.name}.pid"
+    return build.add(
+        "guest",
+        vm.name,
+        vm.at,
+        do=[qemu_command(build, vm, networks, profile)],
+        undo=[("kg_stop", pid_file)],
+        probe=[("process", pid_file)],
+        look=("cat", pid_file),
+        manual=not vm.autostart,
+    )
 
 
 def qemu_command(build: Builder, vm: Vm, networks: dict[str, Network], profile: Profile) -> Command:

@@ -220,14 +220,14 @@ kg_check_asked() {
       'bridged '*)
         [[ ${KG_MASTER["- ${rest% *}"]-} != "${rest#* }" || -e ${KG_RUN}/uplink-${rest% *}.moving ]] || KG_IS[${fact}]=yes
         ;;
-      'brport '*) # PORT FILE VALUE
-        value=${rest% *}
-        { read -r value <"/sys/class/net/${value% *}/brport/${value#* }"; } 2>/dev/null || continue
-        [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
-        ;;
       'exists '*) [[ ! -e ${rest} ]] || KG_IS[${fact}]=yes ;;
       'symlink '*)
         value=$(readlink -- "${rest% *}") || continue
+        [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
+        ;;
+      'brport '*) # PORT FILE VALUE
+        value=${rest% *}
+        { read -r value <"/sys/class/net/${value% *}/brport/${value#* }"; } 2>/dev/null || continue
         [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
         ;;
       'sysctl - '*)
