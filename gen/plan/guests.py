@@ -107,12 +107,6 @@ def _add_guest(build: Builder, vm: Vm, networks: dict[str, Network], profile: Pr
     for path in (*vm.cdroms, *filter(None, (vm.kernel, vm.initrd))):
         build.need("image", path, "raw", at=vm.at)
     pid_file = f"{build.run_dir}/vm/{vm.name}.pid"
-    plugged: list[Command] = []
-    for nic in vm.nics:
-        if nic.network is not None and nic.tap is not None:
-            plugged += [("link", ROOT, nic.tap), ("port", ROOT, nic.tap, nic.network)]
-            mtu = networks[nic.network].mtu
-            plugged += [] if mtu is None else [("mtu", ROOT, nic.tap, str(mtu))]
     return build.add(
         "guest",
         vm.name,

@@ -45,7 +45,7 @@ kg_identities() {
 # kg_about FACT: REPLY is what the fact is about, without the value that it has to have.
 kg_about() {
   case $1 in
-    'port '* | 'mtu '* | 'mac '* | 'stp '* | 'sysctl '* | 'file '* | 'symlink '* | 'bridge '* | 'bridged '*) REPLY=${1% *} ;;
+    'port '* | 'mtu '* | 'mac '* | 'stp '* | 'sysctl '* | 'file '* | 'symlink '* | 'bridge '* | 'brport '* | 'bridged '*) REPLY=${1% *} ;;
     *) REPLY=$1 ;;
   esac
 }

@@ -140,7 +140,7 @@ def test_guests_behind_a_namespace_router_go_out_with_its_address(start: Start, 
 
 
 @both_dialects
-def test_two_networks_do_not_see_each_others_dhcp_server(start: Start, target: str) -> None:
+def test_two_isolated_networks_do_not_see_each_other_nor_each_others_dhcp_server(start: Start, target: str) -> None:
     running = start("two-isolated", target)
     running.up()
     for network, prefix in ("a", "10.1.0"), ("b", "10.2.0"):
@@ -152,6 +152,18 @@ def test_two_networks_do_not_see_each_others_dhcp_server(start: Start, target: s
             _, offers = guest.shell("udhcpc -i eth0 -n -q -s /bin/true 2>&1 | grep obtained")
             assert re.fullmatch(rf"udhcpc: lease of {prefix}\.\d+ obtained from {prefix}\.254, .*\n", offers)
     running.check_expects()
+
+    # Not even guests that know the way get out, on a host that forwards.
+    first, second, lan = running.console("a1"), running.console("b1"), running.world.lan
+    running.world.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+    lan.run("ip", "route", "add", "10.1.0.0/24", "via", "192.168.0.162")
+    assert first.shell("ip route add default via 10.1.0.254")[0] == 0
+    assert second.shell("ip route add default via 10.2.0.254")[0] == 0
+    assert reaches(first, "10.1.0.254")
+    assert not reaches(first, running.address("b1"), tries=1)
+    assert not reaches(first, "192.168.0.9", tries=1)
+    assert not reaches(lan, running.address("a1"), tries=1)
+    running.world.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=0")
     running.check_second_up_and_down()
 
 
@@ -204,11 +216,12 @@ def test_the_models_hold_on_a_docker_host(start: Start, name: str, target: str) 
 
 
 def test_an_isolated_network_without_an_address_does_not_even_talk_to_the_host(start: Start) -> None:
-    running = start("isolated", docker=True)  # a host that forwards
+    running = start("isolated")
+    running.world.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
     running.up()
     running.configure_guests()
     host, guest = running.world, running.console("test")
-    others = ("192.168.0.162", "192.168.0.9", "203.0.113.7", "172.17.0.1")
+    others = ("192.168.0.162", "192.168.0.9", "203.0.113.7")
     # A guest that knows its way about: everything by way of the bridge's MAC. And a host that would answer it.
     mac = host.read("/sys/class/net/br0/address").strip()
     around = ["ip route add default dev eth0", *(f"arp -i eth0 -s {address} {mac}" for address in others)]
