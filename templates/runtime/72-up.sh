@@ -16,6 +16,7 @@ kg_up() {
     kg_show_plan
   else
     kg_requirements
+    [[ -z ${KG_STEP} ]] || kg_step_older
     kg_make
   fi
 }
