@@ -232,7 +232,7 @@ kg_capture_address() {
 # kg_capture_route LINK FAMILY LINE. Routes that the kernel makes of an address come with the address.
 kg_capture_route() {
   local line=${3%%\\*} word words='' option='' address
-  KG_SAID="a route by $1 has several next hops, which cannot be moved: $3"
+  KG_SAID="a route by $1 has several next hops, which cannot be moved: ${line}"
   [[ $3 != *nexthop* ]] || return 1
   [[ " ${line} " != *' table local '* ]] || return 0
   case $2:${line} in

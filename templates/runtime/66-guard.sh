@@ -212,7 +212,8 @@ kg_take_lab_back() {
   for ((tick = 0; ; tick++)); do
     if flock -n 9; then
       [[ /proc/self/fd/9 -ef ${KG_RUN}.lock ]] && break
-      exec 9>>"${KG_RUN}.lock"
+      mkdir -p "${KG_RUN%/*}" # who held the lock has removed it
+      exec 9>>"${KG_RUN}.lock" || exit 1
     elif [[ ! /proc/${KG_GUARDED[2]}/fd/9 -ef ${KG_RUN}.lock ]]; then
       read -r -t 0.5 -u 8 _ || :
     elif [[ -z ${asked} ]]; then
@@ -253,8 +254,8 @@ kg_take_lab_back() {
     (kg_down)
   fi
   mkdir -p "${KG_RUN}"
-  printf '%s\n' "$1 ${KG_GUARDED[1]}" >"${KG_RUN}/reverted"
   [[ -e ${KG_RUN}/log ]] || cat "/proc/$$/fd/6" >"${KG_RUN}/log" # `down` removed it, and 6 has it still
+  printf '%s\n' "$1 ${KG_GUARDED[1]}" >"${KG_RUN}/reverted"
   exit
 }
 

@@ -22,6 +22,7 @@ kg_up() {
     kg_show_plan
   else
     kg_requirements
+    [[ -z ${KG_STEP} ]] || kg_step_older
     kg_make
     kg_say "${KG_LAB} is up: ${KG_MADE} made, $((KG_COUNT - KG_MADE)) were right"
     kg_tell_guard

@@ -24,6 +24,16 @@ kg_prepare_step() {
   fi
 }
 
+# kg_step_older: what an older build has and this one has not, or has otherwise, is taken back before the first step.
+kg_step_older() {
+  [[ ${#KG_DROPPED_NUMBERS[@]} -gt 0 ]] || return 0
+  KG_STEPS=("${!KG_CHOSEN[@]}")
+  { kg_show_plan >"${KG_TERMINAL_AT}"; } 2>/dev/null || :
+  kg_tell_terminal 'what an older build has otherwise is taken back first'
+  kg_ask_step '[Enter] do so, '
+  [[ -z ${REPLY} ]] || kg_die 1 'nothing was changed'
+}
+
 # kg_step_through: the operations in KG_CHOSEN, as the answers say.
 kg_step_through() {
   local n
@@ -71,15 +81,16 @@ kg_show_step() {
 
 # kg_ask_step FIRST: REPLY is the answer; q when the terminal has no more, or has gone. A signal is heard within a second.
 kg_ask_step() {
-  local status=129
+  local status=129 answer=''
   { printf '%s of %s have run: %s[l]ook, [b]efore/after, [u]ndo last, [c]ontinue, [q]uit and roll back: ' \
     "${KG_STEPPED}" "${#KG_STEPS[@]}" "$1" >"${KG_TERMINAL_AT}"; } 2>/dev/null || :
   while kg_going && [[ ${status} -gt 128 ]]; do
-    { IFS= read -r -t 1 REPLY <"${KG_TERMINAL_AT}"; } 2>/dev/null
+    { IFS= read -r -t 1 answer <"${KG_TERMINAL_AT}"; } 2>/dev/null
     status=$?
   done
-  [[ ${status} -eq 0 ]] || REPLY=q
+  [[ ${status} -eq 0 ]] || answer=q
   kg_renew_guard
+  REPLY=${answer}
 }
 
 # kg_run_steps NUMBER...: runs them as one part of the whole.

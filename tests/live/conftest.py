@@ -61,8 +61,9 @@ class Running:
         return self.world.run("bash", self.path, *words, check=check, timeout=120, **options)
 
     def up(self) -> None:
-        """Bring the lab up and wait until every guest that was started has booted."""
+        """Bring the lab up, confirm it from another session, and wait until every guest that was started has booted."""
         self.setup("up")
+        self.world.run("setsid", "bash", self.path, "confirm")
         for vm in self.lab.vms:
             if vm.autostart:
                 self.console(vm.name)

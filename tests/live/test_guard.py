@@ -56,13 +56,13 @@ def up(running: Running, *words: str, exits: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-def wait_for_revert(running: Running, timeout: float = 60) -> None:
-    """Waits until the guard has acted, and proves that the host is as it was."""
-    end = time.monotonic() + timeout
-    while not running.world.path(f"{STATE}/reverted").exists():
+def wait_until_reverted(running: Running) -> None:
+    """Waits until the guard has acted, and has ended."""
+    reverted = running.world.path(f"/run/kvmgen/{running.lab.name}/reverted")
+    end = time.monotonic() + 60
+    while not reverted.exists() or running.world.run("pgrep", "-f", "guard-watch", check=False).stdout:
         assert time.monotonic() < end, "the guard does not act"
         time.sleep(0.1)
-    assert_as_before(running)
 
 
 def assert_as_before(running: Running) -> None:
@@ -91,15 +91,15 @@ def test_a_move_that_nobody_confirms_is_taken_back_though_its_session_was_killed
     running.world.run("kill", "-KILL", "--", f"-{group}")
     session.hang_up()
     assert watchdogs(running)
-    wait_for_revert(running)
+    wait_until_reverted(running)
+    assert_as_before(running)
     assert reaches(running.world, "203.0.113.7")
 
 
 def test_confirm_and_status_after_the_guard_acted_say_why(guarded: Guarded) -> None:
     running = guarded()
     up(running, "--guard", "2")
-    while not running.world.path(f"{STATE}/reverted").exists():
-        time.sleep(0.1)
+    wait_until_reverted(running)
     late = running.world.run(*AS_LOGIN, "bash", running.path, "confirm", check=False)
     assert (late.returncode, late.stderr) == (10, "")
     assert "nobody confirmed within 2 s" in late.stdout
@@ -129,10 +129,7 @@ def test_a_gateway_that_answers_arp_only_is_watched_by_that(guarded: Guarded) ->
 
 
 def _wait_for_gateway_revert(running: Running) -> None:
-    end = time.monotonic() + 90
-    while not running.world.path(f"{STATE}/reverted").exists():
-        assert time.monotonic() < end, "the guard does not act"
-        time.sleep(0.1)
+    wait_until_reverted(running)
     late = running.world.run("setsid", "bash", running.path, "confirm", check=False)
     assert (late.returncode, late.stdout.splitlines()[0]) == (
         10,
@@ -295,7 +292,8 @@ def test_secondary_addresses_and_every_kind_of_route_come_back_whole(guarded: Gu
     assert "default via 192.168.0.1 dev br-ex src 192.168.0.163 mtu 1400" in default
     assert "default via 192.168.0.9 dev br-ex metric 200 initcwnd 20" in default
     assert "default via 172.30.0.9 dev eth7 metric 300" in default
-    wait_for_revert(running)
+    wait_until_reverted(running)
+    assert_as_before(running)
     assert sorted(running.world.run("ip", "route", "show", "table", "all").stdout.split("\n")) == sorted(
         routes.split("\n")
     )
@@ -340,6 +338,13 @@ def stuck(running: Running) -> None:
     running.world.write("/usr/bin/qemu-img", "#!/bin/sh\nexec sleep 600\n", 0o755)
 
 
+def wait_until_stuck(running: Running) -> None:
+    end = time.monotonic() + 30
+    while not running.world.run("pgrep", "-f", "^sleep 600", check=False).stdout:
+        assert time.monotonic() < end, "`up` does not get as far"
+        time.sleep(0.1)
+
+
 def test_an_up_that_hangs_after_the_move_is_ended_and_taken_back_by_the_guard(start: Guarded) -> None:
     running = start("bridged")
     stuck(running)
@@ -347,8 +352,19 @@ def test_an_up_that_hangs_after_the_move_is_ended_and_taken_back_by_the_guard(st
     done = running.world.run("setsid", "bash", running.path, "up", "--guard", "3", check=False)
     assert done.returncode == 10, done.stderr
     assert "nobody confirmed within 3 s: the guard has what this run did taken back" in done.stderr
-    while not running.world.path("/run/kvmgen/bridged/reverted").exists():
-        time.sleep(0.1)
+    wait_until_reverted(running)
+    running.setup("down")
+    assert running.world.snapshot(like=before) == before
+
+
+def test_an_up_whose_terminal_hangs_after_the_move_is_killed_and_taken_back_by_the_guard(start: Guarded) -> None:
+    running = start("bridged")
+    stuck(running)
+    before = running.world.snapshot()
+    session = Terminal(running.world, "bash", running.path, "up", "--guard", "3")
+    wait_until_stuck(running)
+    session.type("\x13")  # Ctrl-S: from now on `up` hangs as soon as it says something
+    wait_until_reverted(running)
     running.setup("down")
     assert running.world.snapshot(like=before) == before
 
@@ -359,13 +375,10 @@ def test_an_up_that_is_killed_half_way_is_taken_back_by_the_guard(start: Guarded
     before = running.world.snapshot()
     session = Terminal(running.world, "bash", "-c", f"echo group $$; bash {running.path} up --guard 3")
     group = session.wait_for(r"group (\d+)")[1]
-    end = time.monotonic() + 30
-    while "kg_write" not in running.setup("log", check=False).stdout:
-        assert time.monotonic() < end
+    wait_until_stuck(running)
     running.world.run("kill", "-KILL", "--", f"-{group}")
     session.hang_up()
-    while not running.world.path("/run/kvmgen/bridged/reverted").exists():
-        time.sleep(0.1)
+    wait_until_reverted(running)
     running.setup("down")
     assert running.world.snapshot(like=before) == before
 

@@ -46,8 +46,9 @@ END
   world <<'END'
     ip addr flush dev ens33
     ip addr add 192.168.0.50/16 dev ens33 valid_lft 1000 preferred_lft 900
-    exits 0 lab up
-    says 'from DHCP'
+    exits 5 lab up
+    says 'a fixed address on ens33'
+    exits 0 lab up -y
     ip -o addr show dev br-ex | grep 'dynamic' | grep -E 'valid_lft (9[0-9]{2}|1000)sec'
     exits 0 lab down
     ip -o addr show dev ens33 | grep 'dynamic' | grep -E 'valid_lft (9[0-9]{2}|1000)sec'
@@ -58,7 +59,7 @@ END
   world <<'END'
     ip route add 203.0.113.0/24 nexthop via 192.168.0.1 dev ens33 nexthop via 192.168.0.9 dev ens33
     before=$(snapshot)
-    exits 1 lab up
+    exits 5 lab up
     says 'several next hops'
     settled "${before}"
 END
