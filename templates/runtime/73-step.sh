@@ -26,7 +26,7 @@ kg_prepare_step() {
 
 # kg_step_older: what an older build has and this one has not, or has otherwise, is taken back before the first step.
 kg_step_older() {
-  [[ ${#KG_DROPPED_NUMBERS[@]} -gt 0 ]] || return 0
+  [[ ${#KG_DROPPED[@]} -gt 0 ]] || return 0
   KG_STEPS=("${!KG_CHOSEN[@]}")
   { kg_show_plan >"${KG_TERMINAL_AT}"; } 2>/dev/null || :
   kg_tell_terminal 'what an older build has otherwise is taken back first'
