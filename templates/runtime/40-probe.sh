@@ -72,9 +72,15 @@ kg_miss() {
 
 # kg_ours NUMBER: whether this lab made what stands of the operation. The journal of this boot says so, or a mark
 # that the object itself bears: the alias of a link, the alias of a namespace's lo, the name of a chain of the
-# lab's own, a pid file or a file in the lab's own folder.
+# lab's own, a pid file or a file in the lab's own folder; of a sysctl, its former value there.
 kg_ours() {
   local IFS=$'\n' fact
+  if [[ ${KG_FACTS[$1]} == 'sysctl - '* ]]; then
+    fact=${KG_FACTS[$1]#sysctl - }
+    kg_sysctl_file "${fact%% *}"
+    [[ -e ${REPLY} ]]
+    return
+  fi
   [[ -z ${KG_NOTED[$1]-} ]] || return 0
   for fact in ${KG_FACTS[$1]}; do
     [[ -n ${KG_IS[${fact}]-} ]] || continue
@@ -96,7 +102,8 @@ kg_stands() {
   path=${KG_FACTS[$1]#* }
   path=${path% *}
   case ${KG_FACTS[$1]} in
-    "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) [[ -n ${KG_THERE["file ${path}"]-} ]] ;;
+    "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) [[ -n ${KG_THERE["file ${path}"]-} || -e ${path}.kvmgen ]] ;;
+    'file '*) [[ -n ${KG_NOTED[$1]-} && -e ${path}.kvmgen ]] ;;
     'bridged '*) [[ -e ${KG_RUN}/uplink-${path} || -e ${KG_RUN}/uplink-${path}.moving ]] ;;
     *) return 1 ;;
   esac

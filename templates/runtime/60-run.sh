@@ -337,7 +337,11 @@ kg_execute() {
   if [[ $1 == kg_* ]]; then
     kg_verb "$@" || status=$?
   else
-    "$@" </dev/null >"${KG_RUN}/said" 2>&1 9>&- &
+    if [[ ${KG_FACTS[n]} == 'process '* ]]; then # a daemon: the lock would never be free again
+      "$@" </dev/null >"${KG_RUN}/said" 2>&1 9>&- &
+    else
+      "$@" </dev/null >"${KG_RUN}/said" 2>&1 &
+    fi
     kg_await "$!" "${KG_RUN}/said" || status=$?
   fi
   if [[ ${status} -eq 0 || ${status} -gt 128 ]]; then # a command that was killed may have done its work

@@ -66,6 +66,7 @@ kg_restart() {
   [[ -z ${KG_DRY} ]] || return 0
   KG_FED=()
   KG_RAN=()
+  kg_leave_on_signals
   kg_up
 }
 
