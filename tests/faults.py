@@ -223,7 +223,7 @@ class Shims:
 def faults(calls: list[Call]) -> Iterator[Fault]:
     """Every way to stop at each of the calls, and at each line of a batch."""
     for call in calls:
-        if call.words.startswith(("flock ", "rm -f /run/kvmgen/", "iptables-restore ")):
+        if call.words.startswith(("flock ", "rm -f /run/kvmgen/")) or "iptables-restore " in call.words:
             kinds = KINDS[1:]  # its failure is an answer, or nobody's business, or a reason to try line by line
         elif call.verb:
             kinds = KINDS[:6] if call.words.startswith("kg_sysctl ") else KINDS[1:6]

@@ -4,6 +4,7 @@
 declare -A KG_IS=()     # fact -> yes
 declare -A KG_THERE=()  # "NAMESPACE LINK" -> its ifindex, whoever made it; "netns NAME" -> yes
 declare -A KG_MASTER=() # "NAMESPACE LINK" -> the bridge that it is a port of
+declare -A KG_HOLDER=() # address of the host -> the link that has it
 declare -A KG_VALUE=()  # "NAMESPACE KEY" -> value of a sysctl
 KG_OUTSIDE=''           # yes: namespaces that the journal knows are not looked into
 KG_NEWEST=0             # the highest ifindex on the host
@@ -62,6 +63,7 @@ kg_snapshot() {
   KG_IS=()
   KG_THERE=()
   KG_MASTER=()
+  KG_HOLDER=()
   KG_VALUE=()
   KG_NEWEST=0
   kg_trust_journal
@@ -163,6 +165,8 @@ kg_hear() {
         index=${rest#* inet}
         index=${index#* }
         KG_IS["address ${space} ${rest%% *} ${index%% *}"]=yes
+        index=${index%% *}
+        [[ ${space} != - ]] || KG_HOLDER[${index%/*}]=${rest%% *}
         ;;
       'qdisc '*)
         rest=${line#qdisc }

@@ -41,7 +41,7 @@ kg_judge() {
 
 # kg_miss FACT: REPLY is why a fact of operation n does not hold: absent, differs or foreign.
 kg_miss() {
-  local rest=${1#* }
+  local rest=${1#* } holder
   REPLY=absent
   case $1 in
     'netns '*) [[ -z ${KG_THERE[$1]-} ]] || REPLY=foreign ;;
@@ -55,6 +55,13 @@ kg_miss() {
       fi
       ;;
     'symlink '*) [[ ! -e ${rest% *} && ! -L ${rest% *} ]] || REPLY=foreign ;;
+    'address - '*) # on another link than the lab's own
+      rest=${rest#- }
+      holder=${rest##* }
+      holder=${KG_HOLDER[${holder%/*}]-}
+      [[ -z ${holder} || ${holder} == "${rest%% *}" || -n ${KG_IS["link - ${holder}"]-} ]] || REPLY=foreign
+      ;;
+    'process '*) [[ -z ${KG_SERVES[n]-} ]] || ! kg_names_served || REPLY=foreign ;;
     'up '*) [[ -z ${KG_THERE[${rest}]-} ]] || REPLY=differs ;;
     'mtu '* | 'mac '* | 'stp '*) [[ -z ${KG_THERE[${rest% *}]-} ]] || REPLY=differs ;;
     'sysctl '*) [[ -z ${KG_VALUE[${rest% *}]-} ]] || REPLY=differs ;;
@@ -68,6 +75,17 @@ kg_miss() {
       ;;
     *) ;;
   esac
+}
+
+# kg_names_served: whether a server listens for names on all addresses of the host: then no other can on one of them.
+kg_names_served() {
+  local IFS=' ' file address
+  for file in /proc/net/tcp /proc/net/tcp6; do
+    while read -r _ address _; do
+      [[ ${address} != 0*:0035 || ${address} == *[!0]*:* ]] || return 0
+    done 2>/dev/null <"${file}"
+  done
+  return 1
 }
 
 # kg_ours NUMBER: whether this lab made what stands of the operation. The journal of this boot says so, or a mark

@@ -1,6 +1,8 @@
 # The verbs that lab parts use as commands where one of the system's own would not do: files, sysctls, and the end
 # of processes. Each is one operation's; `KG_AT` is its number, KG_SAID what to tell when it fails.
 
+declare -A KG_DAEMONS=() # pid file of this lab's -> the process that was told to write it
+
 # kg_write MODE PATH: the content that came with the operation, whole or not at all. The journal has the number of
 # folders that are made for it.
 kg_write() {
@@ -72,35 +74,46 @@ kg_sysctl_back() {
   } 8<"${KG_RUN%/*}"
 }
 
-# kg_await_starts: until the daemons and guests that were about to start when the run ended have their pid files, or are gone.
-kg_await_starts() {
-  local n file tick
-  for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
-    [[ ${KG_NOTED[n]} == 1 && ${KG_FACTS[n]-} == 'process '* ]] || continue
+# kg_find_daemons: a daemon or guest whose pid file is lost gets it again. One that was about to start when the run ended
+# has 10 seconds to write its own.
+kg_find_daemons() {
+  local n file tick waiting lost=()
+  for n in "${!KG_FACTS[@]}"; do
+    [[ ${KG_FACTS[n]} == 'process '* ]] || continue
     file=${KG_FACTS[n]#process }
     file=${file%%$'\n'*}
-    for ((tick = 0; tick < 100; tick++)); do
-      if kg_process "${file}" || ! kg_starting "${file}"; then continue 2; fi
-      sleep 0.1
+    kg_process "${file}" || lost[n]=${file}
+  done
+  [[ ${#lost[@]} -gt 0 ]] || return 0
+  for ((tick = 0; tick < 100; tick++)); do
+    kg_list_daemons
+    waiting=''
+    for n in "${!lost[@]}"; do
+      file=${lost[n]}
+      [[ ${KG_NOTED[n]-} != 1 || -z ${KG_DAEMONS[${file}]-} ]] || kg_process "${file}" || waiting=yes
     done
-    kill -KILL "${REPLY}" 2>/dev/null || :
+    [[ -n ${waiting} ]] || break
+    sleep 0.1
+  done
+  for file in "${lost[@]}"; do
+    if [[ -n ${KG_DAEMONS[${file}]-} ]] && ! kg_process "${file}"; then
+      { mkdir -p "${file%/*}" && printf '%s\n' "${KG_DAEMONS[${file}]}" >"${file}"; } 2>/dev/null
+    fi
   done
 }
 
-# kg_starting PIDFILE: REPLY is a process that was told to write it.
-kg_starting() {
+# kg_list_daemons: KG_DAEMONS, from the command lines of all processes.
+kg_list_daemons() {
   local process word last
+  KG_DAEMONS=()
   for process in /proc/[0-9]*; do
     last=''
     while IFS= read -r -d '' word; do
-      if [[ ${word} == "--pid-file=$1" || ${last}:${word} == "-pidfile:$1" ]]; then
-        REPLY=${process#/proc/}
-        return 0
-      fi
+      [[ ${last} != -pidfile ]] || word="--pid-file=${word}"
+      [[ ${word} != "--pid-file=${KG_RUN}/"* ]] || KG_DAEMONS[${word#*=}]=${process#/proc/}
       last=${word}
     done 2>/dev/null <"${process}/cmdline"
   done
-  return 1
 }
 
 # kg_stop PIDFILE...: asks all these processes to end, waits up to 5 seconds, and ends those that have not.

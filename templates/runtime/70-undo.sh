@@ -127,7 +127,7 @@ kg_down() {
   [[ -z ${KG_FOREIGN_BUILD} ]] ||
     kg_warn "another build made the lab, and its script is gone: only what bears the lab's mark is taken back"
   [[ -n ${KG_ONLY} ]] || KG_OUTSIDE=yes
-  [[ -n ${KG_DRY} ]] || kg_await_starts
+  [[ -n ${KG_DRY} ]] || kg_find_daemons
   kg_judge
   kg_select
   kg_suspect

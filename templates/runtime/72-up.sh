@@ -116,7 +116,7 @@ kg_roll_back() {
   for n in ${KG_RAN[@]+"${!KG_RAN[@]}"}; do
     [[ ${KG_RAN[n]} -eq 0 || -n ${KG_STANDS[n]-} ]] || KG_CHOSEN[n]=yes
   done
-  kg_await_starts
+  kg_find_daemons
   kg_take_back
   rm -f "${KG_VAR}/setup.sh.new"
   if [[ ${#KG_LEFT[@]} -gt 0 ]]; then

@@ -174,6 +174,8 @@ def _crowd(lab: Running) -> None:
         world.run("ip", "address", "add", f"10.99.{number}.1/24", "dev", like)
         world.run("ip", "tuntap", "add", f"tap{number}", "mode", "tap")
         world.run("ip", "link", "set", f"tap{number}", "master", like)
+        while "NO-CARRIER" not in world.run("ip", "link", "show", like).stdout:  # the kernel takes up to a second
+            time.sleep(0.05)
         # A namespace of the same name as the bridge, and in it a bridge of the same name and address.
         world.run("ip", "netns", "add", bridge)
         world.netns(bridge).run("ip", "link", "add", bridge, "type", "bridge")
