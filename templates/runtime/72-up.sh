@@ -53,12 +53,10 @@ kg_pending() {
   fi
 }
 
-# kg_make [silent]: the operations in KG_CHOSEN, all or nothing.
+# kg_make: the operations in KG_CHOSEN, all or nothing.
 kg_make() {
-  local n again=() count
-  trap 'KG_SIGNAL=1' HUP
-  trap 'KG_SIGNAL=2' INT
-  trap 'KG_SIGNAL=15' TERM
+  local n again=()
+  kg_note_signals
   trap : PIPE
   [[ ! -e ${KG_RUN}/reverted ]] || rm -f "${KG_RUN}/reverted"
   if [[ -n ${KG_COPY} ]]; then
@@ -69,6 +67,7 @@ kg_make() {
     kg_pending
   fi
   kg_open_journal
+  kg_claim_sysctls
   [[ -n ${KG_STEP} ]] || kg_begin_guard || kg_roll_back
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     [[ ${KG_STATE[n]} == differs && -n ${KG_FOUND[n]-} ]] || continue
@@ -95,10 +94,21 @@ kg_make() {
   if [[ -n ${KG_FAILED}${KG_QUIT} || ${KG_SIGNAL} -ne 0 ]] || ! mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"; then
     kg_roll_back
   fi
-  trap - HUP INT TERM
+  trap '' HUP INT TERM # from here on it is done, and the exit code is to say so
   kg_settle_guard
   kg_renew_guard
   [[ ${KG_COUNT} -gt 0 ]] || kg_forget # this build has nothing, and now the host has nothing of the lab
+}
+
+# kg_claim_sysctls: a sysctl that is right already may be so for another lab, which must not take it back before this one.
+kg_claim_sysctls() {
+  local n rest
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    [[ ${KG_WITHIN[n]}:${KG_STATE[n]}:${KG_FACTS[n]} == '0:right:sysctl - '* ]] || continue
+    rest=${KG_FACTS[n]#sysctl - }
+    rest=${rest%%$'\n'*}
+    kg_sysctl "${rest%% *}" "${rest#* }" || kg_fail "${n}" "sysctl -w ${rest/ /=}" "${KG_SAID}"
+  done
 }
 
 # kg_roll_back: tells why, takes back what this run did, and leaves with the exit code.
@@ -132,6 +142,7 @@ kg_roll_back() {
   for n in ${KG_RAN[@]+"${!KG_RAN[@]}"}; do
     [[ ${KG_RAN[n]} -eq 0 || -n ${KG_STANDS[n]-} ]] || KG_CHOSEN[n]=yes
   done
+  kg_find_daemons
   kg_take_back
   rm -f "${KG_VAR}/setup.sh.new"
   if [[ ${#KG_LEFT[@]} -gt 0 ]]; then

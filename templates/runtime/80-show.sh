@@ -14,8 +14,8 @@ kg_commands() {
         [[ -z ${KG_MANUAL[n]-} ]] || unset "KG_CHOSEN[${n}]"
       done
       [[ -z ${guests} ]] || kg_choose_accel
-      kg_quote mkdir -p "${KG_RUN}" "${KG_VAR}"
-      printf 'umask 077\n%s\n' "${REPLY}"
+      kg_quote mkdir -p -m 1700 "${KG_RUN%/*}" "${KG_VAR%/*}" "${KG_VAR}"
+      printf 'umask 077\n%s\nmkdir -p %s\n' "${REPLY}" "${KG_RUN}"
       kg_pass print
       ;;
     down)
@@ -54,10 +54,11 @@ kg_print() {
       printf 'sysctl -w %s=%s\n' "$2" "$3"
       ;;
     kg_sysctl_back)
-      if kg_former_value "$2"; then
-        printf 'sysctl -w %s=%s\n' "$2" "${REPLY}"
+      kg_sysctl_file "$2"
+      if { read -r line <"${REPLY}"; } 2>/dev/null && [[ -n ${line} && ${line} != *[!0-9]* ]]; then
+        printf 'sysctl -w %s=%s\n' "$2" "${line}"
       else
-        printf '# sysctl -w %s=VALUE: the former value, where the lab has changed it\n' "$2"
+        printf '# sysctl -w %s=VALUE: the former value, which is in %s once the lab is up\n' "$2" "${REPLY}"
       fi
       ;;
     kg_stop)

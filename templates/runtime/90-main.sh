@@ -56,7 +56,7 @@ kg_load() {
 
 # kg_prepare: what every command needs that changes the host. With -n, nothing.
 kg_prepare() {
-  kg_integrity
+  kg_integrity || exit 9 # also where the damage is in there
   if [[ -z ${KG_DRY} ]]; then
     [[ ${EUID} -eq 0 ]] || kg_die 5 'the networks of a host are changed by root only'
     kg_lock
@@ -75,6 +75,7 @@ kg_restart() {
   [[ -z ${KG_DRY} ]] || return 0
   KG_FED=()
   KG_RAN=()
+  kg_leave_on_signals
   kg_up
 }
 
