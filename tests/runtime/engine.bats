@@ -149,7 +149,7 @@ END
     exits 0 lab up
     sed -i '1s/[^ ]*$/00000000-0000-0000-0000-000000000000/' /run/kvmgen/kinds/journal
     exits 0 lab down
-    sysctl -n net.ipv4.ip_forward | grep -x 1
+    [[ -d /etc/kvmgen-test ]] # a file there bears no mark, so only the journal says whose it is
 END
 }
 
