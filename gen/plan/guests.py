@@ -64,7 +64,11 @@ def ifup_script(bridge: str, mtu: int | None, mark: str, profile: Profile) -> st
     (port,) = profile.command("bridge_port", bridge=bridge, port=tap)
     words = (Shell('"${tap}"') if word == tap else quote(word) for word in port)
     return render(
-        "qemu-ifup.sh.j2", bridge=bridge, mark=mark, mtu=Shell("" if mtu is None else f" mtu {mtu}"), port=Shell(" ".join(words))
+        "qemu-ifup.sh.j2",
+        bridge=bridge,
+        mark=mark,
+        mtu=Shell("" if mtu is None else f" mtu {mtu}"),
+        port=Shell(" ".join(words)),
     )
 
 
