@@ -308,15 +308,17 @@ def _edit(draw: st.DrawFn, spec: Spec) -> Spec:
     """The lab with one slot filled anew, or with one property of what is in it changed."""
     part, index = draw(st.sampled_from(SLOTS))
     new: Any = draw(PARTS[part][index])
+    change: dict[str, Any] = {part: new}
     if part in ("cable", "join"):
-        return replace(spec, **{part: new})
+        return replace(spec, **change)
     slots = list(getattr(spec, part))
     old = slots[index]
     if old is not None and new is not None and draw(st.booleans()):
         changed = draw(st.sampled_from([each.name for each in fields(old)]))
         new = replace(old, **{changed: getattr(new, changed)})
     slots[index] = new
-    return replace(spec, **{part: tuple(slots)})
+    change = {part: tuple(slots)}
+    return replace(spec, **change)
 
 
 def _accepted(text: str) -> bool:

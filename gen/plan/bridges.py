@@ -6,6 +6,7 @@ from gen.model import BridgeLink, Lab, Network
 from gen.plan.links import add_address, add_link_up, add_port, add_stp
 from gen.plan.operation import ROOT, Builder
 from gen.profile import Profile
+from gen.shell import Command
 
 
 def add_bridges(build: Builder, lab: Lab, profile: Profile) -> None:
@@ -71,13 +72,20 @@ def _add_bridge(build: Builder, network: Network, profile: Profile) -> None:
     )
     build.made["bridge", name] = made
     if network.kind == "bridged":
+        delay = 2 if network.stp else 0  # with a spanning tree the kernel takes no less
+
+        def set_delay(seconds: int) -> tuple[Command, ...]:
+            return profile.command(
+                "bridge_forward_delay", bridge=name, seconds=str(seconds), hundredths=str(100 * seconds)
+            )
+
         build.add(
             "forward-delay",
             name,
             network.at,
-            do=profile.command("bridge_forward_delay", bridge=name),
-            undo=profile.command("bridge_forward_delay_back", bridge=name),
-            probe=[("bridge", name, "forward_delay", "0")],
+            do=set_delay(delay),
+            undo=set_delay(15),
+            probe=[("bridge", name, "forward_delay", str(100 * delay))],
             look=profile.command("bridge_look", bridge=name)[0],
             within=made,
         )

@@ -53,7 +53,7 @@ kg_ask() {
     if kg_wanted "${space}" qdisc; then kg_in "${space}" tc qdisc show; fi
     if [[ ${space} != - ]] && kg_wanted "${space}" sysctl; then
       keys=()
-      for fact in "${KG_ASKED[@]}"; do
+      for fact in ${KG_ASKED[@]+"${KG_ASKED[@]}"}; do
         if [[ ${fact} == "sysctl ${space} "* ]]; then
           fact=${fact#sysctl * }
           keys+=("${fact%% *}")

@@ -418,10 +418,11 @@ kg_verb() {
 kg_await() {
   local status
   while :; do
+    # Also where the signal came earlier, while another command was waited for.
+    [[ ${KG_SIGNAL} -eq 0 || -n ${KG_BACKWARD} ]] || kill -TERM "$1" 2>/dev/null || :
     wait "$1"
     status=$?
     kill -0 "$1" 2>/dev/null || break
-    kill -TERM "$1" 2>/dev/null || :
   done
   KG_SAID=''
   IFS= read -r -d '' KG_SAID 2>/dev/null <"$2" || :
@@ -449,9 +450,9 @@ kg_start() {
     fi
     kg_accelerate "$@"
   fi
-  kg_quote "${KG_WORDS[@]}"
+  kg_quote ${KG_WORDS[@]+"${KG_WORDS[@]}"}
   kg_log "${REPLY}"
-  "${KG_WORDS[@]}" </dev/null >"${KG_RUN}/said.${n}" 2>&1 9>&- &
+  ${KG_WORDS[@]+"${KG_WORDS[@]}"} </dev/null >"${KG_RUN}/said.${n}" 2>&1 9>&- &
   KG_STARTING+=("$! ${n}")
 }
 

@@ -56,7 +56,7 @@ kg_uplink_lines() {
   mac=${mac#*link/ether }
   KG_BATCHES=()
   # With its port's MAC the bridge keeps the host's address at the LAN's DHCP server and in its neighbours' tables.
-  [[ ${KG_FACTS[*]} == *"mac - $2 "* ]] || KG_BATCHES[4]="link set dev $2 address ${mac%% *}"$'\n'
+  [[ ${KG_FACTS[*]-} == *"mac - $2 "* ]] || KG_BATCHES[4]="link set dev $2 address ${mac%% *}"$'\n'
   KG_BATCHES[4]+="link set dev $2 up"$'\n'
   kg_lines 'addr add' "$2" nodad
   KG_BATCHES[4]+="link set dev $1 master $2"$'\n'

@@ -12,7 +12,7 @@ KG_OLD_FACTS=()          # as KG_FACTS
 KG_OLD_IDENTITY=()       # as KG_IDENTITY
 KG_OLD_NOTED=()          # what its journal says of what is kept
 KG_OLD_EXTRA=()          # likewise
-KG_IDENTITY=()           # number -> the content and the commands of the operation, on one line
+KG_IDENTITY=()           # number -> what it is within, its content and its commands, on one line
 KG_BECOMES=()            # the older build's number -> this one's, of what is kept or changed in place
 KG_CHANGED=()            # the older build's numbers of what is changed in place -> yes
 KG_DROPPED=()            # the older build's numbers of the others -> yes
@@ -36,7 +36,7 @@ kg_identities() {
     KG_CHOSEN[n]=yes
     content=${KG_CONTENT[n]-}
     content=${content//\\/\\\\}
-    KG_IDENTITY[n]=${content//$'\n'/\\n}
+    KG_IDENTITY[n]="${KG_OBJECT[KG_WITHIN[n]]-}: ${content//$'\n'/\\n}"
     KG_NUMBER["${KG_KIND[n]} ${KG_OBJECT[n]}"]=${n}
   done
   kg_pass identify
@@ -64,7 +64,7 @@ kg_list() {
 
 # kg_undo_these NUMBER[:again]...: for a newer build, which has those with `again` in another form: takes these back.
 kg_undo_these() {
-  local n running=()
+  local n running=() dead=()
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
   kg_judge
@@ -75,12 +75,15 @@ kg_undo_these() {
     if kg_stands "${n}"; then
       KG_CHOSEN[n]=yes
       [[ ${KG_KIND[n]} != guest ]] || running+=("${KG_OBJECT[n]}")
+    elif [[ ${KG_KIND[n]} == guest ]]; then
+      dead+=("${KG_OBJECT[n]}")
     fi
   done
   KG_LOG=${KG_RUN}/log
   trap '' HUP INT TERM
   [[ ${#running[@]} -eq 0 ]] || kg_power_down "${KG_WAIT:-10}" "${running[@]}"
   kg_take_back
+  for n in ${dead[@]+"${dead[@]}"}; do kg_guest_clean "${n}"; done
   [[ ${#KG_LEFT[@]} -eq 0 ]] && return
   kg_tell_left "${KG_LEFT[@]}"
   kg_leave 8
@@ -176,7 +179,7 @@ kg_same() {
 # kg_decides OLDER: whether this build gives a value to all that the older one's operation did, so that nothing of it
 # has to be taken back first.
 kg_decides() {
-  local IFS=$'\n' fact facts="${KG_FACTS[*]}"
+  local IFS=$'\n' fact facts="${KG_FACTS[*]-}"
   if [[ ${#KG_DECIDED[@]} -eq 0 ]]; then
     for fact in ${facts}; do
       kg_about "${fact}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,9 +16,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from gen import driver
 from gen.diagnostics import Diagnostics, render
 from gen.source import Source
-from tests.edits import NAME, chains
+from tests.edits import HEADER, NAME, UPLINK_ADDRESS, chains
 from tests.snapshot import Snapshot
-from tests.world import World
+from tests.world import World, send
 
 pytestmark = pytest.mark.live
 
@@ -32,14 +33,15 @@ link set host1 up
 link set br-host up
 """
 
-# What the kernel numbers or chooses by chance, or by MACs that are chosen by chance (the root of a spanning tree); a bridge that has lost its ports has no carrier, a new one has; and the
-# lab's diary.
+# What the kernel numbers or chooses by chance, and what follows from that (the root of a spanning tree). A bridge that
+# has lost its ports has no carrier, and a new one has.
 CHANCE = re.compile(
     r" port_id \S+ port_no \S+ designated_port \S+| (bridge_id|designated_bridge|designated_root) \S+"
     r"| (ageing_time|root_port|root_path_cost|topology_change\w*|designated_cost|config_pending) \S+"
     r"|NO-CARRIER,|,LOWER_UP| linkdown|(?<=qdisc tbf) \S+:| group_fwd_mask_str \S+"
 )
-DIARY = (rf"files: {RUN}/(journal|log|batch|vm) ", rf"files: {RUN}/vm/\S+\.console ")
+# Of what happened before.
+DIARY = (rf"files: {RUN}/(journal|log|batch|vm|said\.\d+) ", rf"files: {RUN}/vm/\S+\.console ")
 # An interface gets its link-local address when it first has a carrier, and keeps it.
 LINK_LOCAL = (r" fe80::", r"multicast ff00::/8")
 HISTORY = re.compile(rf"(files: {RUN}/\S+\.(?:pid|leases) \S+ \S+) .*")
@@ -115,6 +117,10 @@ class Host:
         self.text = ""
         assert self.world.snapshot(like=self.before) == self.before
 
+    def servers(self) -> set[str]:
+        """The process of each DHCP server, and the command line."""
+        return set(self.world.run("pgrep", "-a", "dnsmasq", check=False).stdout.splitlines())
+
     def guests(self) -> dict[str, tuple[str, str]]:
         """Of each guest that runs the process and the command line."""
         lines = self.world.run("pgrep", "-a", "qemu", check=False).stdout.splitlines()
@@ -156,8 +162,7 @@ def check_edits(hosts: tuple[Host, Host], texts: list[str]) -> None:
 
 
 def check_one_edit(host: Host, text: str) -> None:
-    guests = host.guests()
-    print("EDIT")
+    guests, servers = host.guests(), host.servers()
     host.build(text)
     plan = host.setup("plan", check=False)
     assert plan.returncode in (0, 11), plan.stdout + plan.stderr
@@ -169,6 +174,8 @@ def check_one_edit(host: Host, text: str) -> None:
     assert made == planned - by_itself, said
     for name, (pid, command) in host.guests().items():
         assert guests.get(name) in (None, (pid, command)) or f"guest {name}" in planned
+    if not any(name.startswith("dhcp ") for name in planned):
+        assert host.servers() <= servers
     assert host.setup("status", check=False).returncode == 0
     assert "nothing to do" in host.setup("up").stdout
 
@@ -184,3 +191,264 @@ def check_one_edit(host: Host, text: str) -> None:
 @given(chains(6))
 def test_after_any_chain_of_edits_the_host_is_as_after_a_fresh_up(hosts: tuple[Host, Host], texts: list[str]) -> None:
     check_edits(hosts, texts)
+
+
+BASE = f"""\
+{HEADER}
+network br-in isolated {{
+    address 10.1.0.254/24
+    address 10.1.0.253/24
+}}
+network br-nt nat {{
+    address 10.2.0.254/24
+    via ens33
+    dhcp 10.2.0.100 - 10.2.0.120
+    publish tcp {UPLINK_ADDRESS}:2201 to va:22
+}}
+router ra {{
+    nic e1 on br-in {{ address 10.1.0.1/24 }}
+    nic e2 on br-nt {{ address 10.2.0.1/24; limit 1mbit }}
+    route default via 10.2.0.254
+}}
+vm va {{
+    memory 16M
+    disk /srv/one.qcow2 {{ overlay on }}
+    nic on br-nt {{ address 10.2.0.10/24 }}
+}}
+vm vb {{ memory 16M; nic on br-in {{ address 10.1.0.10/24 }} }}
+"""
+
+FORWARD = "filter kg-forward-edited"
+
+# What is edited: in BASE, what it becomes, and what `plan` says of it.
+EDITS: dict[str, tuple[str, str, list[str]]] = {
+    "a comment changes nothing": ("vm va", "# a guest\nvm va", []),
+    "a guest is added": (
+        "vm vb",
+        "vm vc { memory 16M; nic on br-in { address 10.1.0.11/24 } }\nvm vb",
+        ["+ guest vc"],
+    ),
+    "a guest gets more memory": ("vm vb { memory 16M", "vm vb { memory 24M", ["~ guest vb"]),
+    "a guest gets another disk, which it is not left running on": (
+        "one.qcow2",
+        "two.qcow2",
+        ["~ overlay /var/lib/kvmgen/edited/va-0.qcow2", "~ guest va"],
+    ),
+    "a guest is removed": (
+        "vm vb { memory 16M; nic on br-in { address 10.1.0.10/24 } }\n",
+        "",
+        ["- guest vb", "- ifup {VAR}/qemu-ifup-br-in"],
+    ),
+    "an address is changed": (
+        "10.2.0.1/24",
+        "10.2.0.2/24",
+        ["- address ra/e2 10.2.0.1/24", "+ address ra/e2 10.2.0.2/24", "~ route ra default"],
+    ),
+    "the other address becomes the primary one": (
+        "address 10.1.0.254/24\n    address 10.1.0.253/24",
+        "address 10.1.0.253/24\n    address 10.1.0.254/24",
+        ["~ address br-in 10.1.0.253/24", "~ address br-in 10.1.0.254/24"],
+    ),
+    "a route is changed": (
+        "route default via",
+        "route 10.200.0.0/16 via",
+        ["- route ra default", "+ route ra 10.200.0.0/16"],
+    ),
+    "a rate is changed, which only a new qdisc has": ("1mbit", "2mbit", ["~ limit ra/e2"]),
+    "a DHCP range is changed": ("- 10.2.0.120", "- 10.2.0.130", ["~ dhcp br-nt"]),
+    "a published port is changed": (
+        ":2201 to",
+        ":2202 to",
+        ["~ destination-nat kg-prerouting-edited", "~ destination-nat kg-output-edited"],
+    ),
+    "a published port is withdrawn": (
+        f"publish tcp {UPLINK_ADDRESS}:2201 to va:22",
+        "",
+        [
+            "- destination-nat kg-output-edited",
+            "- destination-nat kg-prerouting-edited",
+            "~ source-nat kg-postrouting-edited",
+        ],
+    ),
+    "an isolated network becomes routed, and its guest runs on": ("br-in isolated", "br-in routed", [f"~ {FORWARD}"]),
+    "an isolated network loses its addresses, and the host its IPv6 there": (
+        "    address 10.1.0.254/24\n    address 10.1.0.253/24\n",
+        "",
+        [
+            "- address br-in 10.1.0.253/24",
+            "- address br-in 10.1.0.254/24",
+            "~ no-ipv6 br-in",
+            "~ input kg-input-edited",
+        ],
+    ),
+    "a router becomes a namespace": ("router ra", "namespace ra", ["- routing ra", "+ no-routing ra"]),
+    "a router moves to the other network": (
+        "nic e1 on br-in { address 10.1.0.1/24 }",
+        "nic e1 on br-nt { }",
+        [
+            "- address ra/e1 10.1.0.1/24",
+            "- port br-in ra-e1",
+            "- cable br-in - ra/e1",
+            "+ cable br-nt - ra/e1",
+            "+ port br-nt ra-e1",
+            "~ link-up ra-e1",
+            "~ link-up ra/e1",
+        ],
+    ),
+    "a network gets an MTU, and its guest's tap with it": (
+        "br-in isolated {",
+        "br-in isolated {\n    mtu 1400",
+        ["~ mtu br-in", "~ ifup {VAR}/qemu-ifup-br-in", "~ guest vb"],
+    ),
+    "the host's NIC moves onto a bridge": (
+        "vm va",
+        "network br-ex bridged { uplink ens33 }\nvm va",
+        [
+            "+ bridge br-ex",
+            "+ forward-delay br-ex",
+            "+ link-up br-ex",
+            f"~ {FORWARD}",
+            "~ source-nat kg-postrouting-edited",
+            "+ uplink ens33",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), EDITS.values(), ids=EDITS.keys())
+def test_plan_says_exactly_what_is_done(hosts: tuple[Host, Host], old: str, new: str, expected: list[str]) -> None:
+    assert BASE.count(old) == 1
+    edited, _ = hosts
+    edited.build(BASE)
+    edited.setup("up")
+    edited.build(BASE.replace(old, new))
+    plan = edited.setup("plan", check=False)
+    assert changes(plan.stdout) == [line.replace("{VAR}", "/var/lib/kvmgen/edited") for line in expected]
+    assert plan.returncode == (11 if expected else 0)
+    check_edits(hosts, [BASE.replace(old, new)])
+
+
+@pytest.fixture
+def host(hosts: tuple[Host, Host]) -> Iterator[Host]:
+    """A host on which BASE is up."""
+    host = hosts[0]
+    host.build(BASE)
+    host.setup("up")
+    yield host
+    host.build(BASE)
+    host.down()
+
+
+def exactly(host: Host) -> Snapshot:
+    """The very objects on the host, by which one notices that one was made anew; of processes those that live."""
+    return host.world.snapshot(exact=True).without(*LINK_LOCAL, r"^processes: \d+ \[")
+
+
+def test_what_is_in_the_way_is_found_before_anything_is_changed(host: Host) -> None:
+    host.build(BASE.replace("1mbit", "2mbit") + "network host1 isolated\n")
+    before = exactly(host)
+    done = host.setup("up", check=False)
+    assert done.returncode == 6
+    assert "bridge host1  (lab.dsl:" in done.stderr
+    assert host.setup("plan", check=False).returncode == 6
+    assert exactly(host) == before
+
+
+# Another network, address, route, chain and guest, and at the end a QEMU that does not start.
+EVERYTHING_ELSE = (
+    BASE.replace("10.1.0.253", "10.1.0.252")
+    .replace("br-in isolated", "br-in routed")
+    .replace("1mbit", "2mbit")
+    .replace("10.2.0.120", "10.2.0.130")
+    .replace("default via", "10.200.0.0/16 via")
+    .replace("vm vb { memory 16M", "vm vb { memory 24M")
+    + "network br-new nat { address 10.3.0.254/24; via ens33; dhcp on }\n"
+)
+BROKEN = 'vm vc { memory 16M; option device "no-such-device" }\n'
+HANGING = 'vm vc { memory 16M; option chardev "socket,id=x,path=/run/waits,server=on,wait=on" }\n'
+
+
+def test_a_command_that_fails_leaves_the_older_build_as_it_stood(host: Host) -> None:
+    before, guests = host.looks(), host.guests()
+    host.build(EVERYTHING_ELSE + BROKEN)
+    done = host.setup("up", "--wait", "0", check=False)
+    assert done.returncode == 1
+    assert "no-such-device" in done.stderr
+    assert done.stderr.endswith("the older build stands as before\n")
+    check_as_before(host, before, guests)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_leaves_the_older_build_as_it_stood(host: Host, number: signal.Signals) -> None:
+    before, guests = host.looks(), host.guests()
+    host.build(EVERYTHING_ELSE + HANGING)
+    process = host.world.popen("bash", "/root/setup.sh", "up", "--wait", "0")
+    host.world.run("sh", "-c", "until [ -e /run/waits ]; do sleep 0.1; done")
+    send(process, number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert said.endswith("the older build stands as before\n")
+    host.world.run("rm", "/run/waits")
+    check_as_before(host, before, guests)
+
+
+def check_as_before(host: Host, before: Snapshot, guests: dict[str, tuple[str, str]]) -> None:
+    """The older build stands, and the guest that no edit concerned never stopped."""
+    host.build(BASE)
+    assert host.looks(like=before) == before
+    assert host.guests()["va"] == guests["va"]
+    assert host.setup("status", check=False).returncode == 0
+    assert host.setup("plan").returncode == 0
+
+
+def test_after_a_kill_in_the_middle_either_build_comes_up_whole(host: Host) -> None:
+    before = host.looks()
+    for text in (BASE, EVERYTHING_ELSE):
+        host.build(EVERYTHING_ELSE + HANGING)
+        process = host.world.popen("bash", "/root/setup.sh", "up", "--wait", "0")
+        host.world.run("sh", "-c", "until [ -e /run/waits ]; do sleep 0.1; done")
+        send(process, signal.SIGKILL)
+        process.wait()
+        host.world.run("pkill", "-KILL", "-f", "[n]ame vc")  # the kernel's share of a power failure
+        host.world.run("sh", "-c", "while pgrep -f '[n]ame vc'; do sleep 0.1; done; rm /run/waits")
+        host.build(text)
+        host.setup("up", "--wait", "0")
+        assert host.setup("status", check=False).returncode == 0
+        if text == BASE:
+            assert host.looks(like=before) == before
+
+
+def test_without_the_older_script_up_refuses_and_down_goes_by_the_marks(host: Host) -> None:
+    copy = "/var/lib/kvmgen/edited/setup.sh"
+    for spoil in (f"sed -i 's/10.1.0.1/10.1.0.9/' {copy}", f"rm {copy}"):
+        host.world.run("sh", "-c", spoil)
+        host.build(BASE.replace("1mbit", "2mbit"))
+        before = exactly(host)
+        for command in ("plan", "up", "status"):
+            done = host.setup(command, check=False)
+            assert done.returncode == 9
+            assert "the copy of its script is gone or was edited\n  setup.sh down takes back" in done.stderr
+        assert exactly(host) == before
+    assert "its script is gone" in host.setup("down", "--wait", "0").stderr
+    assert host.guests() == {}
+    host.world.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=0")  # its former value went with the journal's numbers
+    host.setup("up")
+
+
+def test_a_newer_build_takes_the_older_one_down(host: Host) -> None:
+    host.build(EVERYTHING_ELSE)
+    host.down()
+
+
+def test_a_newer_build_restarts_in_place_of_the_older_one(host: Host) -> None:
+    host.build(EVERYTHING_ELSE)
+    host.setup("restart", "--wait", "0")
+    assert host.setup("plan").returncode == 0
+    host.down()
+
+
+def test_a_part_of_another_build_is_not_gone_over_to(host: Host) -> None:
+    host.build(EVERYTHING_ELSE)
+    before = exactly(host)
+    assert host.setup("up", "--only", "ra", check=False).returncode == 2
+    assert exactly(host) == before
