@@ -1,16 +1,20 @@
 # Makes what is missing, all or nothing.
 
+KG_RIGHT=0 # how many of the operations that were asked for are right
+
 # kg_up: preflight, then every operation that is not right.
 kg_up() {
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
   [[ -z ${KG_FOREIGN_BUILD} ]] || kg_compare
+  [[ -z ${KG_COPY} || -z ${KG_ONLY} ]] ||
+    kg_die 1 "another build of ${KG_LAB} is up, and goes over to this one as a whole" 'setup.sh up, without --only, does so'
   kg_judge
   kg_forecast
   kg_select
   kg_pending
   if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} ]]; then
-    kg_say "${KG_LAB} is up: nothing to do"
+    kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is up: nothing to do"
     kg_tell_guard
   elif [[ -n ${KG_DRY} ]]; then
     kg_show_plan
@@ -24,8 +28,10 @@ kg_up() {
 # kg_pending: takes out of KG_CHOSEN what is right. What must be there and is not: exit 5. What is in the way: exit 6.
 kg_pending() {
   local n foreign=() missing=()
+  KG_RIGHT=0
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     if [[ ${KG_STATE[n]} == right || -n ${KG_MANUAL[n]-} ]]; then
+      [[ ${KG_STATE[n]} != right ]] || KG_RIGHT=$((KG_RIGHT + 1))
       unset "KG_CHOSEN[${n}]"
       continue
     fi
@@ -88,7 +94,7 @@ kg_make() {
     kg_roll_back
   fi
   trap - HUP INT TERM
-  kg_say "${KG_LAB} is up: ${count} made, $((KG_COUNT - count)) were right"
+  kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is up: ${count} made, ${KG_RIGHT} were right"
   kg_settle_guard
   kg_renew_guard
   kg_tell_guard
