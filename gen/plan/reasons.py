@@ -17,7 +17,7 @@ REASONS: Mapping[str, str] = {
     "link-up": "a link passes nothing until it is up",
     "port": "a port of the bridge: whatever is on the other end is now on this network",
     "address": "an address with its prefix length, which is also the route to its subnet",
-    "uplink": "the NIC becomes a port of the bridge, and the host keeps its addresses and routes there",
+    "uplink": "the NIC becomes a port of the bridge; the host keeps its addresses and routes there if it is confirmed",
     "netns": "a network namespace has links, addresses, routes and rules of its own: a router or a host in itself",
     "loopback": "lo starts down in a new namespace; its alias says whose namespace this is",
     "cable": "a veth pair is a cable: what goes in at one end comes out at the other",

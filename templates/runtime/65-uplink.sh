@@ -162,6 +162,23 @@ kg_moves() {
   REPLY=${REPLY%%$'\n'*}
 }
 
+# kg_find_dhcp_client LINK: whether a process looks after the lease of LINK's address. Not every one tells the kernel
+# of the lease.
+kg_find_dhcp_client() {
+  local file name word
+  for file in /proc/[0-9]*/comm; do
+    { read -r name <"${file}"; } 2>/dev/null || continue
+    case ${name} in
+      dhclient | dhcpcd | udhcpc) ;;
+      *) continue ;;
+    esac
+    while IFS= read -r -d '' word; do
+      [[ ${word} != "$1" ]] || return 0
+    done 2>/dev/null <"${file%comm}cmdline"
+  done
+  return 1
+}
+
 # kg_check_uplinks: finds whether the uplinks among the operations in KG_CHOSEN can move whole.
 kg_check_uplinks() {
   local n uplink bridge
@@ -170,7 +187,7 @@ kg_check_uplinks() {
     uplink=${REPLY% *} bridge=${REPLY#* }
     if ! kg_capture_uplink "${uplink}"; then
       kg_find missing "a way to move ${uplink} whole: ${KG_SAID}"
-    elif [[ -z ${KG_LEASED} ]]; then
+    elif [[ -z ${KG_LEASED} ]] && ! kg_find_dhcp_client "${uplink}"; then
       kg_find ok "the addresses and routes of ${uplink} can move to ${bridge}"
     elif [[ -n ${KG_YES} ]]; then
       kg_find warn "${uplink} has its address from DHCP: on ${bridge} nobody renews it, and it ends with its lease"

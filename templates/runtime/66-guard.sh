@@ -208,7 +208,7 @@ kg_why_reverted() {
 # what it did itself and, since its terminal may hang, is ended after 10 seconds. It returns where the time was renewed.
 kg_take_lab_back() {
   local tick asked='' n
-  exec 9>>"${KG_RUN}.lock" || return 0
+  exec 6<>"${KG_RUN}/log" 9>>"${KG_RUN}.lock" || return 0
   for ((tick = 0; ; tick++)); do
     if flock -n 9; then
       [[ /proc/self/fd/9 -ef ${KG_RUN}.lock ]] && break
@@ -230,14 +230,13 @@ kg_take_lab_back() {
   if kg_is_watched; then
     kg_uptime
     if [[ -z ${asked} && $1 == 1 && ${REPLY} -lt ${KG_GUARDED[0]} ]]; then
-      exec 9>&-
+      exec 6>&- 9>&-
       trap exit TERM
       return
     fi
   elif [[ -z ${asked} || -e ${KG_RUN}/journal ]]; then
     exit
   fi
-  exec 6<>"${KG_RUN}/log"
   if kg_is_watched; then
     rm -f "${KG_RUN}/guard"
     KG_LOG=${KG_RUN}/log
@@ -270,10 +269,11 @@ kg_settle_guard() {
 
 # kg_tell_guard: what the guard waits for, or did.
 kg_tell_guard() {
-  local why seconds
+  local why seconds left
   if kg_process "${KG_RUN}/guard" && kg_read_guard; then
     kg_uptime
-    kg_say "not confirmed yet: within $((KG_GUARDED[0] - REPLY)) s, log in anew and run: bash ${KG_VAR}/setup.sh confirm"
+    left=$((KG_GUARDED[0] > REPLY ? KG_GUARDED[0] - REPLY : 0))
+    kg_say "not confirmed yet: within ${left} s, log in anew and run: bash ${KG_VAR}/setup.sh confirm"
     kg_say 'else all of it is taken back; setup.sh revert does so at once'
   elif [[ -e ${KG_RUN}/guard ]]; then
     kg_say 'not confirmed, and the guard has been ended: setup.sh confirm keeps it, setup.sh revert takes it back'

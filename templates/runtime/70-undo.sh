@@ -172,7 +172,7 @@ kg_down() {
   kg_settle_guard
   [[ -n ${KG_ONLY} ]] || kg_forget
   KG_OUTSIDE=''
-  kg_say "${KG_LAB} is down: nothing of it is left"
+  kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is down: nothing of it is left"
 }
 
 # kg_repair: what a killed run began and did not mark is taken for the lab's own, if the answer is yes; then `up` or
@@ -185,6 +185,12 @@ kg_repair() {
   kg_suspect
   if [[ ${#KG_SUSPECTS[@]} -eq 0 ]]; then
     kg_say 'nothing is in doubt'
+    return
+  elif [[ -n ${KG_DRY} ]]; then
+    for n in "${KG_SUSPECTS[@]}"; do
+      kg_place "${n}"
+      kg_say "would ask about ${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})"
+    done
     return
   fi
   kg_own_folder

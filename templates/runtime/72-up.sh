@@ -1,6 +1,7 @@
 # Makes what is missing, all or nothing.
 
 KG_MADE=0 # how many operations this run did
+KG_RIGHT=0 # how many of the operations that were asked for are right
 
 # kg_up: preflight, then every operation that is not right.
 kg_up() {
@@ -16,7 +17,7 @@ kg_up() {
   kg_select
   kg_pending
   if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} ]]; then
-    kg_say "${KG_LAB} is up: nothing to do"
+    kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is up: nothing to do"
     kg_tell_guard
   elif [[ -n ${KG_DRY} ]]; then
     kg_show_plan
@@ -24,7 +25,7 @@ kg_up() {
     kg_requirements
     [[ -z ${KG_STEP} ]] || kg_step_older
     kg_make
-    kg_say "${KG_LAB} is up: ${KG_MADE} made, $((KG_COUNT - KG_MADE)) were right"
+    kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is up: ${KG_MADE} made, ${KG_RIGHT} were right"
     kg_tell_guard
   fi
 }
@@ -32,8 +33,10 @@ kg_up() {
 # kg_pending: takes out of KG_CHOSEN what is right. What must be there and is not: exit 5. What is in the way: exit 6.
 kg_pending() {
   local n foreign=() missing=()
+  KG_RIGHT=0
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     if [[ ${KG_STATE[n]} == right || (-n ${KG_MANUAL[n]-} && -z ${KG_FOUND[n]-}) ]]; then
+      [[ ${KG_STATE[n]} != right ]] || KG_RIGHT=$((KG_RIGHT + 1))
       unset "KG_CHOSEN[${n}]"
       continue
     fi

@@ -216,6 +216,10 @@ kg_vm_log() {
 kg_vm_console() {
   kg_guest_pid "$1" || kg_die 1 "$1 is not running" "setup.sh vm start $1"
   kg_guest_pty "$1" || kg_die 1 "$1 has no console to connect to" 'its QEMU does not name one, or is busy'
+  if [[ -n ${KG_DRY} ]]; then
+    kg_say "would join this terminal with ${REPLY}, the console of $1"
+    return
+  fi
   exec 5<>"${REPLY}" 6<&0
   flock -n 5 || kg_die 7 "the console of $1 is open in another terminal"
   trap kg_leave_console EXIT

@@ -86,13 +86,18 @@ kg_enter() {
   kg_load
   [[ -n ${KG_SPACES[${name}]-} ]] || kg_die 2 "this lab has no namespace \`${name}\`" "it has ${!KG_SPACES[*]}"
   [[ -e /run/netns/${name} ]] || kg_die 3 "the namespace ${name} is not there" 'setup.sh up makes it'
+  if [[ -n ${KG_DRY} ]]; then
+    kg_quote ip netns exec "${name}" "$@"
+    kg_say "${REPLY}"
+    return
+  fi
   exec ip netns exec "${name}" "$@"
 }
 
 kg_shell() {
   local PS1='[\u in '"$1"' \W]\$ '
   export PS1
-  printf 'You are in the namespace %s. Leave with: exit\n' "$1"
+  [[ -n ${KG_DRY} ]] || printf 'You are in the namespace %s. Leave with: exit\n' "$1"
   kg_enter "$1" /bin/bash --norc -i
 }
 

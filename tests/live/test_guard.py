@@ -323,6 +323,16 @@ def test_what_cannot_be_moved_whole_is_refused_before_anything_is_changed(
     assert reason in running.setup("doctor", check=False).stdout
 
 
+def test_an_uplink_that_a_dhcp_client_looks_after_is_refused_though_the_kernel_knows_no_lease(guarded: Guarded) -> None:
+    running = guarded()
+    running.world.run("sh", "-c", "cp $(command -v busybox) /usr/bin/udhcpc")
+    client = running.world.popen("udhcpc", "-f", "-i", "ens33", "-s", "/bin/true")
+    assert "a fixed address on ens33" in up(running, exits=5)
+    others = "^processes: |^files: /usr/bin/udhcpc "
+    assert running.world.snapshot().without(others) == running.before.without(others)
+    assert client.poll() is None
+
+
 def test_an_address_from_dhcp_moves_when_asked_for_with_what_is_left_of_its_lease(guarded: Guarded) -> None:
     running = guarded("ip address add 192.168.0.50/16 dev ens33 valid_lft 1000 preferred_lft 900")
     up(running, "-y")
@@ -353,6 +363,7 @@ def test_an_up_that_hangs_after_the_move_is_ended_and_taken_back_by_the_guard(st
     assert done.returncode == 10, done.stderr
     assert "nobody confirmed within 3 s: the guard has what this run did taken back" in done.stderr
     wait_until_reverted(running)
+    assert "kg_uplink_back ens33 br0" in running.setup("log").stdout
     running.setup("down")
     assert running.world.snapshot(like=before) == before
 
