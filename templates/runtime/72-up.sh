@@ -1,6 +1,6 @@
 # Makes what is missing, all or nothing.
 
-KG_MADE=0 # how many operations this run did
+KG_MADE=0  # how many operations this run did
 KG_RIGHT=0 # how many of the operations that were asked for are right
 
 # kg_up: preflight, then every operation that is not right.
