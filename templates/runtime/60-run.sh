@@ -462,6 +462,7 @@ kg_plug() {
   for fact in ${KG_FACTS[$1]}; do
     [[ ${fact} == 'port - '* ]] || continue
     tap=${fact#port - }
+    kg_log "${KG_VAR}/qemu-ifup-${tap#* } ${tap% *}"
     KG_SAID=$("${KG_VAR}/qemu-ifup-${tap#* }" "${tap% *}" 2>&1 9>&-) ||
       kg_fail "$1" "${KG_VAR}/qemu-ifup-${tap#* } ${tap% *}" "${KG_SAID}"
   done

@@ -179,7 +179,8 @@ kg_same() {
 # kg_decides OLDER: whether this build gives a value to all that the older one's operation did, so that nothing of it
 # has to be taken back first.
 kg_decides() {
-  local IFS=$'\n' fact facts="${KG_FACTS[*]-}"
+  local IFS=$'\n' fact facts
+  facts="${KG_FACTS[*]-}"
   if [[ ${#KG_DECIDED[@]} -eq 0 ]]; then
     for fact in ${facts}; do
       kg_about "${fact}"
