@@ -1,12 +1,13 @@
 # The guard of the host's own NIC. The move of its address may cut off the very one who asked for it, so a process in a
 # session of its own, the watchdog, takes the whole lab back unless `confirm` comes from a new login in time, or once a
 # gateway that answered before the move has gone silent. The watchdog is this script, read whole when it starts.
-# ${KG_RUN}/guard, there as long as nothing is confirmed, has its process number on the first line and integers on
-# the second, those of KG_GUARDED. ${KG_RUN}/reverted, there after it acted, has why (1: nobody confirmed, 2: a gateway
-# is silent) and the seconds that there were.
+#   ${KG_RUN}/guard     there until it is confirmed; its process number, and on a second line the integers of KG_GUARDED:
+#                       the uptime when it acts, the seconds given, process, session and terminal of `up`, the newest
+#                       login then, and the uptime then in hundredths
+#   ${KG_RUN}/reverted  there after it acted; why (1: nobody confirmed, 2: a gateway is silent) and the seconds given
 
 KG_GUARD=120           # --guard SECONDS; 0: --no-guard
-KG_GUARDED=()          # uptime when it acts, seconds given, process, session and terminal of `up`, newest login then, uptime then in hundredths
+KG_GUARDED=()          # what the guard file says
 KG_GATEWAYS=()         # the gateways that answered before the move,
 KG_ANSWERED=()         # whether a ping or only the neighbour table (ARP) told so,
 KG_MISSED=()           # and how often in a row each has not answered since
@@ -19,7 +20,7 @@ kg_uptime() {
   REPLY=${REPLY%%.*}
 }
 
-# kg_session PROCESS: REPLY is its parent, its session, its terminal and when it began, in hundredths of a second of uptime.
+# kg_session PROCESS: REPLY is its parent, its session, its terminal, and the uptime in hundredths when it began.
 kg_session() {
   local line='' fields
   REPLY='0 0 0 0'
@@ -67,8 +68,8 @@ kg_renew_guard() {
   kg_write_guard "${watchdog}"
 }
 
-# kg_begin_guard: starts the watchdog, if an operation in KG_CHOSEN is to move the host's own address and none is at work.
-# Status 1 when it does not start; that is a failure of the operation.
+# kg_begin_guard: starts the watchdog, if an operation in KG_CHOSEN is to move the host's own address. Status 1 when it does
+# not start; that is a failure of the operation.
 kg_begin_guard() {
   local n moves='' watchdog gateways session terminal
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
@@ -87,18 +88,20 @@ kg_begin_guard() {
     kg_renew_guard
     return
   fi
-  exec 7< <(exec setsid /bin/bash "$0" guard-watch "${KG_RUN}/guard" "${KG_GUARD}" "$$" "${session}" "${terminal}" 9>&- 2>/dev/null </dev/null || :)
+  exec 7< <(exec setsid /bin/bash "$0" guard-watch "${KG_RUN}/guard" "${KG_GUARD}" "$$" "${session}" "${terminal}" \
+    9>&- 2>/dev/null </dev/null || :)
   read -r -t 20 -u 7 watchdog gateways
   exec 7<&-
   if ! kg_process "${KG_RUN}/guard" || [[ ${REPLY} != "${watchdog-}" ]]; then
     kg_fail "${moves}" "setsid bash $0 guard-watch" 'the guard of the uplink does not start; --no-guard goes without it'
     return 1
   fi
-  kg_say "the host's own address moves: its guard takes all back unless this is confirmed within ${KG_GUARD} s of the end of this run${gateways:+, or when the gateway ${gateways} stops answering}"
+  kg_say "the host's own address moves; all is taken back unless it is confirmed within ${KG_GUARD} s of the end of this run"
+  [[ -z ${gateways} ]] || kg_say "or as soon as the gateway ${gateways} stops answering"
 }
 
-# kg_watch GUARD-FILE SECONDS UP SESSION TERMINAL: the watchdog. It prints its process number and the gateways that answer,
-# then has no open file of its starter's.
+# kg_watch GUARD-FILE SECONDS UP SESSION TERMINAL: the watchdog. It prints its process number and the gateways that
+# answer, and then has no open file of its starter's.
 kg_watch() {
   local fd
   kg_integrity
@@ -142,6 +145,7 @@ kg_find_gateways() {
     [[ ${line} == 'default via '*' dev '* ]] || continue
     gateway=${line#default via }
     gateway=${gateway%% *}
+    [[ ${gateway} != *[!0-9.]* ]] || continue # `via inet6 ...`
     link=${line#* dev }
     link=${link%% *}
     for ((n = 1; n <= KG_COUNT; n++)); do
@@ -235,7 +239,8 @@ kg_take_lab_back() {
       return
     fi
   elif [[ -z ${asked} || -e ${KG_RUN}/journal ]]; then
-    exit
+    KG_LOCK=${KG_RUN}.lock
+    kg_leave 0
   fi
   if kg_is_watched; then
     rm -f "${KG_RUN}/guard"
@@ -285,11 +290,12 @@ kg_tell_guard() {
 
 # kg_confirm: ends the guard, if this is run from a login that is newer than the move. Exit 10 when it has acted.
 kg_confirm() {
+  local why seconds
   kg_prepare
   if [[ ! -e ${KG_RUN}/guard ]]; then
-    if [[ -e ${KG_RUN}/reverted ]]; then
-      kg_tell_guard
-      kg_leave 10
+    if { read -r why seconds <"${KG_RUN}/reverted"; } 2>/dev/null; then
+      kg_why_reverted "${why}" "${seconds}"
+      kg_die 10 "${REPLY}, so the guard took it back" 'setup.sh log tells the rest'
     fi
     kg_say 'nothing waits to be confirmed'
     return
@@ -306,8 +312,8 @@ kg_confirm() {
 }
 
 # kg_prove_login: whether this process is of a login newer than the move; KG_SAID is how that is known, or why not. The
-# kernel numbers logins. Where it does not (a container, no pam_loginuid), a session begun since stands for one, if no process
-# that it comes from is of the session of the move, or has a terminal that was there before.
+# kernel numbers logins. Where it does not (a container, no pam_loginuid), a session begun since stands for one, if no
+# process that it comes from is of the session of the move, or has a terminal that was there before.
 kg_prove_login() {
   local process=$$ parent session terminal begun leader=0
   KG_SAID="${KG_RUN}/guard cannot be read; setup.sh revert takes all back"

@@ -167,6 +167,7 @@ kg_step_back() {
   fi
   KG_CHOSEN=()
   for n in "${KG_STEPS[@]:first:KG_STEPPED-first}"; do
+    [[ -z ${KG_STANDS[n]-} ]] || continue # it was only mended
     KG_CHOSEN[n]=yes
     kg_tell_terminal "taken back: ${KG_KIND[n]} ${KG_OBJECT[n]}"
   done

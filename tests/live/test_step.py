@@ -215,7 +215,7 @@ def test_where_the_uplink_moves_each_answer_begins_the_time_of_its_guard_anew() 
         ):
             shown = steps.answer("")
         first = world.read("/run/kvmgen/guarded/guard")
-        assert "the host's own address moves" in shown
+        assert "the host's own address moves;" in shown
         assert "have run" in steps.text
         while world.read("/run/kvmgen/guarded/guard") == first:
             steps.answer("l")
