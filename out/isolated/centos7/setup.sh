@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile centos7
 # sha256 of isolated.dsl: cb4beee3b13263144878ef54fd19d276b1bd1622dc84a6b687618e9b734d0f6f
-# sha256 of the runtime: 9e729d767a207cd89471ec7e0c0e982d18acc0e6ea15ea8096ee898f65a2492e
+# sha256 of the runtime: 5cd3101f6caf0c6c87c5f94fad9abcfb3a15742abfa841b302d6a785cfe69933
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=7d6aa39b606c3f900df45bbf6c4cdfc8fd005fca8bb9c615a5666516b1ad0988
+readonly KG_SHA256=b282fe5347b0a46bf5334f6e5a0a24d54bc4a51a4d569c12c42acf16b3a0a781
 readonly KG_LAB=isolated
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=centos7
 readonly KG_DSL=isolated.dsl
 readonly KG_DSL_SHA256=cb4beee3b13263144878ef54fd19d276b1bd1622dc84a6b687618e9b734d0f6f
-readonly KG_RUNTIME_SHA256=9e729d767a207cd89471ec7e0c0e982d18acc0e6ea15ea8096ee898f65a2492e
+readonly KG_RUNTIME_SHA256=5cd3101f6caf0c6c87c5f94fad9abcfb3a15742abfa841b302d6a785cfe69933
 readonly KG_RUN=/run/kvmgen/isolated
 readonly KG_VAR=/var/lib/kvmgen/isolated
 readonly KG_BATCH=no
@@ -114,22 +114,25 @@ kg_json() {
 # lab calls the whole of it again: `load` keeps what an operation is and should bring about, the other passes
 # act on the operations that KG_CHOSEN names. Commands are thus never stored, split or joined: they stay words.
 
-KG_PASS=load            # load, make, unmake, print, explain, examine, identify
+KG_PASS=load            # load, make, unmake, print, explain, look, examine, identify
 KG_TAKEN=''             # yes: the pass acts on the operation that is being read
 KG_AT=0                 # its number
 KG_COUNT=0              # the number of operations
 KG_LINE=0               # the DSL line that the following operations come from
-KG_TEXT=''              # and its text
+KG_TEXT=''              # its text
+KG_FILE=''              # and its file
 KG_CHOSEN=()            # number -> yes
 KG_WITHIN=()            # number -> the operation whose undo removes this one too, or 0
 KG_KIND=()              # number -> bridge, tap, address ...
 KG_OBJECT=()            # number -> what people call it
 KG_LINES=()             # number -> DSL line
 KG_TEXTS=()             # number -> DSL text
+KG_FILES=()             # number -> DSL file
 KG_FACTS=()             # number -> its probes, a line each: the facts that hold when it is right
 KG_PARTS=()             # number -> how many commands make it; none: a thing that must be there already
 KG_UNDOABLE=()          # number -> yes: it has an undo command
 KG_CONTENT=()           # number -> the content of the file that it writes
+KG_SERVES=()            # number -> yes: it serves names on the host
 KG_MANUAL=()            # number -> yes: done on demand only, by `vm start`
 KG_ASKED=()             # the probes that are asked one at a time: files, processes, sysctls
 declare -A KG_WANTED=() # "PROBE NAMESPACE" -> yes: what a snapshot has to look at
@@ -144,10 +147,11 @@ kg_pass() {
   KG_TAKEN=''
 }
 
-# kg_from LINE TEXT: the operations that follow come from this line of the DSL.
+# kg_from LINE TEXT [FILE]: the operations that follow come from this line of the DSL, or of a file that it includes.
 kg_from() {
   KG_LINE=$1
   KG_TEXT=$2
+  KG_FILE=${3-${KG_DSL}}
 }
 
 # kg_op NUMBER WITHIN KIND OBJECT WHY [on-demand]: an operation begins. One that is on demand is not done by `up`.
@@ -161,6 +165,7 @@ kg_op() {
       KG_OBJECT[$1]=$4
       KG_LINES[$1]=${KG_LINE}
       KG_TEXTS[$1]=${KG_TEXT}
+      KG_FILES[$1]=${KG_FILE}
       KG_FACTS[$1]=''
       [[ $# -eq 5 ]] || KG_MANUAL[$1]=yes
       ;;
@@ -181,6 +186,7 @@ kg_do() {
     load)
       KG_PARTS[KG_AT]=$((${KG_PARTS[KG_AT]-0} + 1))
       [[ $1 != kg_write ]] || kg_take_content "$3"
+      [[ $1 != dnsmasq || " $* " == *' --port=0 '* ]] || KG_SERVES[KG_AT]=yes
       ;;
     makeyes) kg_feed "${KG_AT}" "$@" ;;
     printyes) kg_print "$@" ;;
@@ -220,7 +226,7 @@ kg_probe() {
   KG_FACTS[KG_AT]+="$*"$'\n'
   case $1 in
     file) ;;
-    process | exists | symlink | bridged) KG_ASKED+=("$*") ;;
+    process | exists | symlink | bridge | bridged | brport) KG_ASKED+=("$*") ;;
     netns) KG_SPACES[$2]=yes ;;
     *)
       KG_WANTED["$1 $2"]=yes
@@ -232,7 +238,11 @@ kg_probe() {
 
 # kg_look WORD...: the command that shows the result.
 kg_look() {
-  [[ ${KG_PASS}${KG_TAKEN} != explainyes ]] || kg_explain_command look "$@"
+  case ${KG_PASS}${KG_TAKEN} in
+    explainyes) kg_explain_command look "$@" ;;
+    lookyes) kg_show_look "$@" ;;
+    *) ;;
+  esac
 }
 
 # What the host looks like, as a set of facts in the very words of the probes, so that a probe is one look-up.
@@ -241,6 +251,7 @@ kg_look() {
 declare -A KG_IS=()     # fact -> yes
 declare -A KG_THERE=()  # "NAMESPACE LINK" -> its ifindex, whoever made it; "netns NAME" -> yes
 declare -A KG_MASTER=() # "NAMESPACE LINK" -> the bridge that it is a port of
+declare -A KG_HOLDER=() # address of the host -> the link that has it
 declare -A KG_VALUE=()  # "NAMESPACE KEY" -> value of a sysctl
 KG_OUTSIDE=''           # yes: namespaces that the journal knows are not looked into
 KG_NEWEST=0             # the highest ifindex on the host
@@ -266,23 +277,30 @@ kg_wanted() {
   return 1
 }
 
-# kg_ask NAMESPACE...: prints what the system's own tools say of each.
+# kg_ask NAMESPACE...: prints what the system's own tools say of each. Of a namespace that the journal knows, in brief
+# where that is enough: for each link that leads out of a namespace, the long form looks through all others for the name
+# of the one where it ends, which takes seconds in a lab of hundreds.
 kg_ask() {
-  local space asked name=() keys=() fact
+  local space asked form name=() keys=() fact
   for space in "$@"; do
     name=()
-    [[ ${space} == - ]] || name=(-n "${space}")
+    form=-o
+    if [[ ${space} != - ]]; then
+      name=(-n "${space}")
+      if [[ -n ${KG_IS["netns ${space}"]-} ]] && ! kg_wanted "${space}" mtu port secondary; then form=-br; fi
+    fi
     asked=$'link show\n'
     if kg_wanted "${space}" address; then asked+=$'addr show\n'; fi
     if kg_wanted "${space}" route; then asked+=$'route show\n'; fi
-    printf 'in %s\n' "${space}"
-    ip ${name[@]+"${name[@]}"} -o -batch - <<<"${asked}"
+    printf 'in %s %s\n' "${form}" "${space}"
+    ip ${name[@]+"${name[@]}"} "${form}" -batch - <<<"${asked}"
+    [[ ${form} == -o ]] || printf 'in -o %s\n' "${space}"
     if kg_wanted "${space}" stp; then ip ${name[@]+"${name[@]}"} -o -d link show type bridge; fi
-    if kg_wanted "${space}" chain rule; then kg_in "${space}" iptables-save; fi
+    if kg_wanted "${space}" chain rule; then kg_in "${space}" iptables-save || printf 'unseen\n'; fi
     if kg_wanted "${space}" qdisc; then kg_in "${space}" tc qdisc show; fi
     if [[ ${space} != - ]] && kg_wanted "${space}" sysctl; then
       keys=()
-      for fact in "${KG_ASKED[@]}"; do
+      for fact in ${KG_ASKED[@]+"${KG_ASKED[@]}"}; do
         if [[ ${fact} == "sysctl ${space} "* ]]; then
           fact=${fact#sysctl * }
           keys+=("${fact%% *}")
@@ -295,10 +313,11 @@ kg_ask() {
 
 # kg_snapshot: fills the tables above.
 kg_snapshot() {
-  local space half=no first=(-) second=() said more=''
+  local space half=no first=(-) second=() said more='' unseen=''
   KG_IS=()
   KG_THERE=()
   KG_MASTER=()
+  KG_HOLDER=()
   KG_VALUE=()
   KG_NEWEST=0
   kg_trust_journal
@@ -322,8 +341,18 @@ kg_snapshot() {
   fi
   kg_hear "${said}"
   kg_hear "${more}"
+  [[ ${#KG_MASTER[@]} -gt 0 ]] || kg_find_ports
+  [[ -n ${KG_THERE["- lo"]-} ]] || kg_refuse_blind ip
+  [[ -z ${unseen} ]] || kg_refuse_blind iptables-save
   kg_check_asked
   kg_read_files
+}
+
+# kg_refuse_blind TOOL: nothing is done on a host that cannot be seen. That a tool is missing is told by the doctor.
+kg_refuse_blind() {
+  local code=1
+  [[ -z ${KG_BACKWARD} ]] || code=8
+  ! type -P "$1" >/dev/null || kg_die "${code}" "cannot see what this host has: \`$1\` fails"
 }
 
 # kg_trust_journal: a namespace bears its mark only when its own commands have run; the journal knows it by its inode
@@ -349,11 +378,16 @@ kg_trust_journal() {
 # kg_hear TEXT: turns the answers of `kg_ask` into facts. Names on a live host may be anything (`$(x)` is a
 # legal one): they are only ever compared.
 kg_hear() {
-  local IFS=$'\n' line space='' table='' index rest head link
+  local IFS=$'\n' line space='' form='' table='' index rest head link
   set -f
   for line in $1; do
-    case ${line} in
-      'in '*) space=${line#in } ;;
+    case ${form}${line} in
+      'in -'* | 'brief:in -'*)
+        space=${line#in -* }
+        form=''
+        [[ ${line} != 'in -br '* ]] || form=brief:
+        ;;
+      brief:*) kg_hear_brief "${space}" "${line}" ;;
       [0-9]*': '*': <'*)
         index=${line%%:*}
         rest=${line#*: }
@@ -391,6 +425,9 @@ kg_hear() {
         index=${rest#* inet}
         index=${index#* }
         KG_IS["address ${space} ${rest%% *} ${index%% *}"]=yes
+        [[ ${index} != *' secondary '* ]] || KG_IS["secondary ${space} ${rest%% *} ${index%% *}"]=yes
+        index=${index%% *}
+        [[ ${space} != - ]] || KG_HOLDER[${index%/*}]=${rest%% *}
         ;;
       'qdisc '*)
         rest=${line#qdisc }
@@ -404,6 +441,7 @@ kg_hear() {
         ;;
       -A*) KG_IS["rule ${space} ${table} ${line}"]=yes ;;
       '#'* | COMMIT) ;;
+      unseen) [[ ${space} != - ]] || unseen=yes ;;
       *' = '*)
         KG_VALUE["${space} ${line%% = *}"]=${line#* = }
         KG_IS["sysctl ${space} ${line%% = *} ${line#* = }"]=yes
@@ -412,6 +450,40 @@ kg_hear() {
     esac
   done
   set +f
+}
+
+# kg_hear_brief NAMESPACE LINE: a line of `ip -br`: LINK STATE MAC <FLAGS>, LINK STATE ADDRESS..., or a route.
+kg_hear_brief() {
+  local IFS=' ' link=${2%%[@ ]*} rest=${2#* } word
+  rest=${rest#"${rest%%[! ]*}"}
+  case ${rest} in
+    [A-Z]*'<'*)
+      link="$1 ${link}"
+      KG_THERE[${link}]=yes
+      KG_IS["there ${link}"]=yes
+      [[ ${rest} != *[\<,]UP[,\>]* ]] || KG_IS["up ${link}"]=yes
+      for word in ${rest%%<*}; do
+        [[ ${word} != *:* ]] || KG_IS["mac ${link} ${word}"]=yes
+      done
+      ;;
+    [A-Z]*)
+      for word in ${rest#* }; do KG_IS["address $1 ${link} ${word}"]=yes; done
+      ;;
+    *) kg_hear_words "route $1" "$2" ;;
+  esac
+}
+
+# kg_find_ports: the ports of the host's bridges, where `ip` tells of none: that of Linux 2.6.32 does not know them.
+kg_find_ports() {
+  local path port bridge
+  for path in /sys/class/net/*/brif/*; do
+    port=${path##*/}
+    bridge=${path%/brif/*}
+    bridge=${bridge##*/}
+    [[ -n ${KG_THERE["- ${port}"]-} && -n ${KG_THERE["- ${bridge}"]-} ]] || continue
+    KG_MASTER["- ${port}"]=${bridge}
+    KG_IS["port - ${port} ${bridge}"]=yes
+  done
 }
 
 # kg_hear_words PROBE TEXT: a fact for the text and for each beginning of it that ends with a whole word.
@@ -457,6 +529,16 @@ kg_check_asked() {
       'bridged '*)
         [[ ${KG_MASTER["- ${rest% *}"]-} != "${rest#* }" || -e ${KG_RUN}/uplink-${rest% *}.moving ]] || KG_IS[${fact}]=yes
         ;;
+      'brport '*) # PORT FILE VALUE
+        value=${rest% *}
+        { read -r value <"/sys/class/net/${value% *}/brport/${value#* }"; } 2>/dev/null || continue
+        [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
+        ;;
+      'bridge '*) # NAME FILE VALUE
+        value=${rest% *}
+        { read -r value <"/sys/class/net/${value% *}/bridge/${value#* }"; } 2>/dev/null || continue
+        [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
+        ;;
       'exists '*) [[ ! -e ${rest} ]] || KG_IS[${fact}]=yes ;;
       'symlink '*)
         value=$(readlink -- "${rest% *}") || continue
@@ -465,7 +547,11 @@ kg_check_asked() {
       'sysctl - '*)
         rest=${rest#- }
         kg_sysctl_path "${rest%% *}"
-        { read -r value <"${REPLY}"; } 2>/dev/null || continue
+        if [[ ${rest} == *.disable_ipv6\ 1 && ! -e /proc/sys/net/ipv6 ]]; then
+          value=1 # this kernel has no IPv6 at all
+        else
+          { read -r value <"${REPLY}"; } 2>/dev/null || continue
+        fi
         KG_VALUE["- ${rest%% *}"]=${value}
         KG_IS["sysctl - ${rest%% *} ${value}"]=yes
         ;;
@@ -496,7 +582,7 @@ KG_ACCEL_NOW=''       # what guests are started with where it is not what their 
 KG_IMAGES=()          # the images that guests need,
 KG_IMAGE_FORMAT=()    # their formats where declared,
 KG_IMAGE_USE=()       # rw, or ro,
-KG_IMAGE_LINE=()      # and the DSL lines that ask for them
+KG_IMAGE_PLACE=()     # and where the DSL asks for them
 KG_SCRIPTS=()         # the scripts that QEMU runs for its taps
 KG_MEMORY=0           # MiB that guests ask for
 declare -A KG_MADE=() # image -> yes: the lab makes it itself
@@ -523,6 +609,7 @@ kg_doctor() {
   kg_check_rights
   kg_check_places
   kg_needs
+  kg_check_uplinks
   kg_check_kinds
   kg_check_guests
   kg_check_memory
@@ -538,13 +625,14 @@ kg_requirements() {
   kg_check_rights
   kg_check_places
   kg_needs
+  kg_check_uplinks
   kg_check_guests
   [[ -z ${KG_LACKS} ]] || kg_die 5 'nothing was changed' 'setup.sh doctor shows all that this host has and lacks'
 }
 
 # kg_examine: what the commands of the operations in KG_CHOSEN say about images, memory and taps.
 kg_examine() {
-  KG_IMAGES=() KG_IMAGE_FORMAT=() KG_IMAGE_USE=() KG_IMAGE_LINE=() KG_SCRIPTS=() KG_MADE=() KG_TAPS=()
+  KG_IMAGES=() KG_IMAGE_FORMAT=() KG_IMAGE_USE=() KG_IMAGE_PLACE=() KG_SCRIPTS=() KG_MADE=() KG_TAPS=()
   KG_MEMORY=0
   kg_pass examine
 }
@@ -640,7 +728,7 @@ kg_need_image() {
   KG_IMAGES+=("$1")
   KG_IMAGE_FORMAT+=("$2")
   KG_IMAGE_USE+=("$3")
-  KG_IMAGE_LINE+=("${KG_LINES[KG_AT]}")
+  KG_IMAGE_PLACE+=("${KG_FILES[KG_AT]}:${KG_LINES[KG_AT]}")
 }
 
 kg_check_rights() {
@@ -672,9 +760,9 @@ kg_check_places() {
   done
 }
 
-# kg_need LINE tool NAME PACKAGE: a program that the lab's commands use, and the package of this target that brings it.
-# kg_need LINE link NAME: a link that the host has already.
-# kg_need LINE image PATH FORMAT: found in the guests' own commands, which also say how it is used.
+# kg_need PLACE tool NAME PACKAGE: a program that the lab's commands use, and the package of this target that brings it.
+# kg_need PLACE link NAME: a link that the host has already; PLACE is the file and line of the DSL that ask for it.
+# kg_need PLACE image PATH FORMAT: found in the guests' own commands, which also say how it is used.
 kg_need() {
   case $2 in
     tool)
@@ -688,7 +776,7 @@ kg_need() {
       if [[ -n ${KG_THERE["- $3"]-} ]]; then
         kg_find ok "$3"
       else
-        kg_find missing "the link $3 (line $1)"
+        kg_find missing "the link $3 ($1)"
       fi
       ;;
     *) ;;
@@ -731,7 +819,7 @@ kg_check_guests() {
   kg_check_scripts
   for ((n = 0; n < ${#KG_IMAGES[@]}; n++)); do
     [[ -n ${KG_MADE[${KG_IMAGES[n]}]-} && ! -e ${KG_IMAGES[n]} ]] ||
-      kg_check_image "${KG_IMAGES[n]}" "${KG_IMAGE_FORMAT[n]}" "${KG_IMAGE_USE[n]}" "line ${KG_IMAGE_LINE[n]}"
+      kg_check_image "${KG_IMAGES[n]}" "${KG_IMAGE_FORMAT[n]}" "${KG_IMAGE_USE[n]}" "${KG_IMAGE_PLACE[n]}"
   done
   kg_choose_accel
 }
@@ -919,7 +1007,7 @@ kg_check_names() {
   for ((n = 1; n <= KG_COUNT; n++)); do
     if [[ ${KG_STATE[n]} == foreign ]]; then
       taken=yes
-      kg_find clash "${KG_KIND[n]} ${KG_OBJECT[n]} (line ${KG_LINES[n]}): something that this lab did not make is in its way"
+      kg_find clash "${KG_KIND[n]} ${KG_OBJECT[n]} (${KG_FILES[n]}:${KG_LINES[n]}): something that this lab did not make is in its way"
     fi
   done
   [[ -n ${taken} ]] || kg_find ok 'no name of this lab is taken'
@@ -961,6 +1049,8 @@ kg_judge() {
       /yes//) KG_STATE[n]=absent ;;
       *) KG_STATE[n]=differs ;;
     esac
+    # The rules that are asked for say nothing of others in the chain: one that is being changed is not right before it is made.
+    [[ ${KG_NOTED[n]-}:${KG_STATE[n]}:${KG_FACTS[n]} != 1:right:chain* ]] || KG_STATE[n]=differs
     if [[ ${KG_FOUND[n]-}:${KG_FACTS[n]} == yes:chain* && ${KG_STATE[n]} == differs ]] && ! kg_ours "${n}"; then
       KG_STATE[n]=foreign
     fi
@@ -969,7 +1059,7 @@ kg_judge() {
 
 # kg_miss FACT: REPLY is why a fact of operation n does not hold: absent, differs or foreign.
 kg_miss() {
-  local rest=${1#* }
+  local rest=${1#* } holder
   REPLY=absent
   case $1 in
     'netns '*) [[ -z ${KG_THERE[$1]-} ]] || REPLY=foreign ;;
@@ -983,8 +1073,18 @@ kg_miss() {
       fi
       ;;
     'symlink '*) [[ ! -e ${rest% *} && ! -L ${rest% *} ]] || REPLY=foreign ;;
+    'address - '*) # on another link than the lab's own
+      rest=${rest#- }
+      holder=${rest##* }
+      holder=${KG_HOLDER[${holder%/*}]-}
+      [[ -z ${holder} || ${holder} == "${rest%% *}" || -n ${KG_IS["link - ${holder}"]-} ]] || REPLY=foreign
+      ;;
+    'process '*) [[ -z ${KG_SERVES[n]-} ]] || ! kg_names_served || REPLY=foreign ;;
     'up '*) [[ -z ${KG_THERE[${rest}]-} ]] || REPLY=differs ;;
+    'secondary '*) [[ -z ${KG_IS["address ${rest}"]-} ]] || REPLY=differs ;;
+    'bridge '*) [[ -z ${KG_THERE["- ${rest%% *}"]-} ]] || REPLY=differs ;;
     'mtu '* | 'mac '* | 'stp '*) [[ -z ${KG_THERE[${rest% *}]-} ]] || REPLY=differs ;;
+    'brport '*) [[ -z ${KG_MASTER["- ${rest%% *}"]-} ]] || REPLY=differs ;;
     'sysctl '*) [[ -z ${KG_VALUE[${rest% *}]-} ]] || REPLY=differs ;;
     'file '*)
       [[ -n ${KG_THERE["file ${rest% *}"]-} ]] || return 0
@@ -998,11 +1098,28 @@ kg_miss() {
   esac
 }
 
+# kg_names_served: whether a server listens for names on all addresses of the host: then no other can on one of them.
+kg_names_served() {
+  local IFS=' ' file address
+  for file in /proc/net/tcp /proc/net/tcp6; do
+    while read -r _ address _; do
+      [[ ${address} != 0*:0035 || ${address} == *[!0]*:* ]] || return 0
+    done 2>/dev/null <"${file}"
+  done
+  return 1
+}
+
 # kg_ours NUMBER: whether this lab made what stands of the operation. The journal of this boot says so, or a mark
 # that the object itself bears: the alias of a link, the alias of a namespace's lo, the name of a chain of the
-# lab's own, a pid file or a file in the lab's own folder.
+# lab's own, a pid file or a file in the lab's own folder; of a sysctl, its former value there.
 kg_ours() {
   local IFS=$'\n' fact
+  if [[ ${KG_FACTS[$1]} == 'sysctl - '* ]]; then
+    fact=${KG_FACTS[$1]#sysctl - }
+    kg_sysctl_file "${fact%% *}"
+    [[ -e ${REPLY} ]]
+    return
+  fi
   [[ -z ${KG_NOTED[$1]-} ]] || return 0
   for fact in ${KG_FACTS[$1]}; do
     [[ -n ${KG_IS[${fact}]-} ]] || continue
@@ -1010,6 +1127,15 @@ kg_ours() {
       'bridged '*) [[ -z ${KG_IS["link - ${fact##* }"]-} ]] || return 0 ;;
       "exists ${KG_VAR}/"* | "symlink "*) return 0 ;;
       'link '* | 'netns '* | 'process '* | "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) return 0 ;;
+      'there '*) # in a namespace of the lab's own
+        fact=${fact#there }
+        [[ -z ${KG_IS["netns ${fact%% *}"]-} ]] || return 0
+        ;;
+      'sysctl - '*)
+        fact=${fact#sysctl - }
+        kg_sysctl_file "${fact% *}"
+        [[ ! -e ${REPLY} ]] || return 0
+        ;;
       'rule '*"kvmgen:${KG_LAB}"*) return 0 ;; # the jump to a chain of the lab's own
       *) ;;
     esac
@@ -1024,7 +1150,8 @@ kg_stands() {
   path=${KG_FACTS[$1]#* }
   path=${path% *}
   case ${KG_FACTS[$1]} in
-    "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) [[ -n ${KG_THERE["file ${path}"]-} ]] ;;
+    "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) [[ -n ${KG_THERE["file ${path}"]-} || -e ${path}.kvmgen ]] ;;
+    'file '*) [[ -n ${KG_NOTED[$1]-} && -e ${path}.kvmgen ]] ;;
     'bridged '*) [[ -e ${KG_RUN}/uplink-${path} || -e ${KG_RUN}/uplink-${path}.moving ]] ;;
     *) return 1 ;;
   esac
@@ -1049,13 +1176,13 @@ kg_select() {
 
 # kg_place NUMBER: REPLY is where the DSL asks for it, as `lab.dsl:7: network br-in isolated`.
 kg_place() {
-  REPLY="${KG_DSL}:${KG_LINES[$1]}: ${KG_TEXTS[$1]}"
+  REPLY="${KG_FILES[$1]}:${KG_LINES[$1]}: ${KG_TEXTS[$1]}"
 }
 
 # The lab's state on disk: the lock, and the journal of what was begun, done and undone. A line of the journal is
 # three integers, NUMBER PHASE EXTRA, so that nothing on disk is ever executed or evaluated:
-#   phase 1  is about to be made  EXTRA: a sysctl's former value; else the host's highest ifindex
-#   phase 2  is made              EXTRA: a namespace's inode; the number of folders made for a file; else as before
+#   phase 1  is about to be made  EXTRA: the number of folders to be made for a file; else the host's highest ifindex
+#   phase 2  is made              EXTRA: a namespace's inode; else as before
 #   phase 4  is taken back
 # The first line says the format, which script the numbers belong to (its sha256) and in which boot they were written:
 # a journal of another boot proves nothing.
@@ -1063,36 +1190,96 @@ kg_place() {
 KG_NOTED=()         # number -> phase: what the journal of this boot says
 KG_EXTRA=()         # number -> EXTRA
 KG_LOCK=''          # the lock file once it is held
+KG_SOUND=''         # yes: this file was found as it was generated
 KG_FOREIGN_BUILD='' # the sha256 of the build that owns the state, where it is not this one
+
+# kg_sum FILE: REPLY is the sha256 of a script without the line that holds it; status 1 when it cannot be read.
+kg_sum() {
+  REPLY=$(
+    set -o pipefail
+    grep -v '^readonly KG_SHA256=' "$1" 2>/dev/null | sha256sum
+  ) || return 1
+  REPLY=${REPLY%% *}
+}
 
 # kg_integrity: exit 9 unless this file is as it was generated.
 kg_integrity() {
-  local sum
+  [[ -z ${KG_SOUND} ]] || return 0
   [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
-  sum=$(
-    set -o pipefail
-    grep -v '^readonly KG_SHA256=' "$0" | sha256sum
-  ) || kg_die 9 "cannot read $0"
-  sum=${sum%% *}
-  [[ ${sum} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
-    "its sha256 is ${sum}, it was ${KG_SHA256}" 'build it again from the lab file'
+  kg_sum "$0" || kg_die 9 "cannot read $0"
+  [[ ${REPLY} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
+    "its sha256 is ${REPLY}, it was ${KG_SHA256}" 'build it again from the lab file'
+  KG_SOUND=yes
 }
 
-# kg_lock: one run at a time for a lab; exit 7 when another has it. The lock is the open file 9, which no
-# daemon of the lab inherits.
+# kg_lock: one run at a time for a lab; exit 7 when another still has it after --wait seconds. The lock is the open file
+# 9, which no daemon of the lab inherits.
 kg_lock() {
-  local folder=${KG_RUN%/*}
+  local tick status
   [[ -z ${KG_LOCK} ]] || return 0
   if [[ /proc/self/fd/9 -ef ${KG_RUN}.lock ]]; then # held by the newer build that called this one
     return 0
   fi
-  mkdir -p "${folder}" || kg_die 1 "cannot make ${folder}"
-  while :; do
-    exec 9>>"${KG_RUN}.lock" || kg_die 1 "cannot write ${KG_RUN}.lock"
-    flock -n 9 || kg_die 7 "another run for the lab ${KG_LAB} is at work" "it holds ${KG_RUN}.lock"
-    [[ /proc/self/fd/9 -ef ${KG_RUN}.lock ]] && break # else its holder removed it while this run opened it
+  kg_note_signals
+  for ((tick = 0; ; tick++)); do
+    kg_open_lock
+    flock -n 9
+    status=$?
+    if [[ ${status} -eq 0 && /proc/self/fd/9 -ef ${KG_RUN}.lock ]]; then
+      KG_LOCK=${KG_RUN}.lock
+      kg_leave_on_signals
+      [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
+      return
+    elif [[ ${status} -gt 128 ]]; then
+      continue # Ctrl-C ended it, and only who has the lock may remove its file
+    elif [[ ${status} -gt 1 ]]; then
+      rm -f "${KG_RUN}.lock"
+      kg_unmake_folder "${KG_RUN%/*}"
+      kg_die 5 'flock does not work, without which nobody can tell whether another run is at work'
+    elif [[ ${status} -eq 1 ]]; then # else its holder removed the file while this run opened it
+      [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
+      [[ ${tick} -lt $((${KG_WAIT:-0} * 5)) ]] || kg_die 7 "another run for the lab ${KG_LAB} is at work" \
+        "it holds ${KG_RUN}.lock; --wait SECONDS waits for it"
+      sleep 0.2
+    fi
   done
-  KG_LOCK=${KG_RUN}.lock
+}
+
+# kg_open_lock: the file as 9. Nothing is left where that fails.
+kg_open_lock() {
+  local tries
+  for ((tries = 0; tries < 20; tries++)); do
+    if kg_make_folder "${KG_RUN%/*}" && { exec 9>>"${KG_RUN}.lock"; } 2>/dev/null; then return 0; fi
+    [[ ! -d ${KG_RUN%/*} && -w ${KG_RUN%/*/*} ]] || break # the run for another lab, in ending, removed the folder
+  done
+  kg_unmake_folder "${KG_RUN%/*}"
+  kg_check_places
+  [[ -z ${KG_LACKS} ]] || kg_die 5 'nothing was changed'
+  kg_die 1 "cannot write ${KG_RUN}.lock: is the disk full?" 'nothing was changed'
+}
+
+# kg_make_folder FOLDER: one that several labs share. Its sticky bit says that kvmgen made it.
+kg_make_folder() {
+  [[ -d $1 ]] || { mkdir -p "${1%/*}" && mkdir -m 1700 "$1"; } 2>/dev/null || [[ -d $1 ]]
+}
+
+# kg_unmake_folder FOLDER: removes it where kvmgen made it and nothing is in it.
+kg_unmake_folder() {
+  [[ ! -k $1 ]] || rmdir "$1" 2>/dev/null || :
+}
+
+# kg_leave_on_signals: HUP, INT and TERM end a run that has not changed anything yet.
+kg_leave_on_signals() {
+  trap 'kg_leave 129' HUP
+  trap 'kg_leave 130' INT
+  trap 'kg_leave 143' TERM
+}
+
+# kg_note_signals: they are noted in KG_SIGNAL, for a run that has something to take back.
+kg_note_signals() {
+  trap 'KG_SIGNAL=1' HUP
+  trap 'KG_SIGNAL=2' INT
+  trap 'KG_SIGNAL=15' TERM
 }
 
 # kg_unlock: gives the lock back and leaves no file of it.
@@ -1100,7 +1287,7 @@ kg_unlock() {
   [[ -n ${KG_LOCK} ]] || return 0
   [[ -d ${KG_RUN} ]] || rm -f "${KG_LOCK}"
   exec 9>&-
-  [[ -d ${KG_RUN} ]] || rmdir "${KG_RUN%/*}" 2>/dev/null || :
+  [[ -d ${KG_RUN} ]] || kg_unmake_folder "${KG_RUN%/*}"
   KG_LOCK=''
 }
 
@@ -1108,7 +1295,7 @@ kg_unlock() {
 # BUILD (this one), and are therefore not read. A last line that a crash cut short does not count; any other line that
 # is not three integers: status 1.
 kg_read_journal() {
-  local line boot build format wanted=${1-${KG_SHA256}} pattern='^([1-9][0-9]{0,6}) ([124]) ([0-9]{1,18})$'
+  local line boot build format n phase extra wanted=${1-${KG_SHA256}}
   KG_NOTED=()
   KG_EXTRA=()
   KG_FOREIGN_BUILD=''
@@ -1122,25 +1309,28 @@ kg_read_journal() {
       KG_FOREIGN_BUILD=${build}
       return 0
     fi
-    while IFS= read -r line; do
-      [[ ${line} =~ ${pattern} ]] || return 1
-      if [[ ${BASH_REMATCH[2]} == 4 ]]; then
-        unset "KG_NOTED[${BASH_REMATCH[1]}]" "KG_EXTRA[${BASH_REMATCH[1]}]"
-      else
-        KG_NOTED[BASH_REMATCH[1]]=${BASH_REMATCH[2]}
-        KG_EXTRA[BASH_REMATCH[1]]=${BASH_REMATCH[3]}
-      fi
+    while IFS=' ' read -r n phase extra; do
+      case ${n}/${phase}/${extra} in
+        *[!0-9/]* | *//* | /* | */ | 0* | ????????*/*/* | */*/???????????????????*) return 1 ;;
+        */[12]/*)
+          KG_NOTED[n]=${phase}
+          KG_EXTRA[n]=${extra}
+          ;;
+        */4/*) unset "KG_NOTED[${n}]" "KG_EXTRA[${n}]" ;;
+        *) return 1 ;;
+      esac
     done
   } <"${KG_RUN}/journal"
 }
 
-# kg_open_journal: makes the folders and files, or exit 1 with nothing left.
+# kg_open_journal: makes the folders and files, or leaves with nothing left.
 kg_open_journal() {
   local fresh=''
   [[ -e ${KG_RUN}/journal ]] || fresh=yes
-  if ! { mkdir -p "${KG_RUN}" "${KG_VAR}" && kg_write_journal "${KG_SHA256}" &&
-    cp -- "$0" "${KG_VAR}/setup.sh.new"; } 2>/dev/null; then
+  if ! { mkdir -p "${KG_RUN}" && kg_make_folder "${KG_VAR%/*}" && kg_make_folder "${KG_VAR}" &&
+    kg_write_journal "${KG_SHA256}" && cp -- "$0" "${KG_VAR}/setup.sh.new"; } 2>/dev/null; then
     [[ -z ${fresh} ]] || kg_forget
+    [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
     kg_die 1 "cannot keep the lab's state in ${KG_RUN} and ${KG_VAR}" 'nothing was changed'
   fi
   KG_LOG=${KG_RUN}/log
@@ -1159,34 +1349,36 @@ kg_write_journal() {
 
 # kg_journal PHASE NUMBER...: one write for all. Status 1 when it cannot be written.
 kg_journal() {
-  local phase=$1 n text='' fact value
+  local phase=$1 n lines=() folder
   shift
   for n in "$@"; do
     case ${phase} in
       1)
         KG_NOTED[n]=1
         KG_EXTRA[n]=${KG_NEWEST}
-        if [[ ${KG_FACTS[n]} == 'sysctl - '* ]]; then
-          fact=${KG_FACTS[n]#sysctl }
-          value=${KG_VALUE[${fact% *}]-}
-          [[ -z ${value} || ${value} == *[!0-9]* ]] || KG_EXTRA[n]=${value}
+        if [[ ${KG_FACTS[n]} == 'file '* ]]; then
+          KG_EXTRA[n]=0
+          folder=${KG_FACTS[n]#file }
+          while folder=${folder%/*} && [[ ! -d ${folder:-/} ]]; do KG_EXTRA[n]=$((KG_EXTRA[n] + 1)); done
         fi
         ;;
       2) KG_NOTED[n]=2 ;;
       *) ;;
     esac
-    text+="${n} ${phase} ${KG_EXTRA[n]-0}"$'\n'
+    lines+=("${n} ${phase} ${KG_EXTRA[n]-0}")
     [[ ${phase} != 4 ]] || unset "KG_NOTED[${n}]" "KG_EXTRA[${n}]"
   done
-  printf '%s' "${text}" >>"${KG_RUN}/journal"
+  printf '%s\n' "${lines[@]}" >>"${KG_RUN}/journal"
 }
 
-# kg_forget: removes the lab's own folders, save what is not its own in them (disks, a user's files).
+# kg_forget: removes the lab's own folders, save what is not its own in them (disks, a user's files). The journal goes
+# last: while it is there, `down` has not ended.
 kg_forget() {
   KG_LOG=''
-  rm -rf -- "${KG_RUN:?}"
   rm -f -- "${KG_VAR:?}/setup.sh" "${KG_VAR:?}/setup.sh.new"
-  rmdir -- "${KG_VAR}" "${KG_VAR%/*}" 2>/dev/null || :
+  kg_unmake_folder "${KG_VAR}"
+  kg_unmake_folder "${KG_VAR%/*}"
+  rm -rf -- "${KG_RUN:?}"
 }
 
 # Runs the commands of operations. A process for each is what makes a lab slow, so commands of `ip` and iptables
@@ -1200,14 +1392,16 @@ KG_KEY=''                   # what kg_encode found: "ip NAMESPACE" or "iptables 
 KG_ENCODED=''               # and the command's line in that batch
 KG_KEYS=()                  # the open batches in the order in which they run
 declare -A KG_LINES_OF=()   # open batch -> its lines
+declare -A KG_TAIL_OF=()    # and the last of them, since to append to a long text is to copy it
 declare -A KG_NUMBERS_OF=() # open batch -> the number of each line's operation
 KG_FED=()                   # number -> how many commands of it there were so far
 KG_RAN=()                   # number -> how many of them ran
 KG_STANDS=()                # number -> yes: its object was there before this run, only not as it should be
 KG_BEGUN=()                 # number -> yes: the journal has it as begun by this run
 KG_OPEN=()                  # the operations that are begun and not yet made
-KG_GUESTS=()                # "PROCESS NUMBER" of each guest that is starting
+KG_STARTING=()              # "PROCESS NUMBER" of each guest and DHCP server that is starting
 KG_STOPPING=()              # the pid files of processes that are to be stopped together
+KG_LITTER=()                # and the files that they leave
 KG_GONE=()                  # the guests among them
 KG_FAILED=''                # the operation that failed
 KG_FAILURE=()               # its command, and what the tool said
@@ -1253,15 +1447,19 @@ kg_encode() {
 kg_feed() {
   local n=$1
   shift
-  kg_going || return 0
+  [[ ${KG_SIGNAL}${KG_FAILED} == 0 ]] || kg_going || return 0
   KG_FED[n]=$((${KG_FED[n]-0} + 1))
-  if [[ -n ${KG_STANDS[n]-} && ${KG_FED[n]} -eq 1 && ${KG_PARTS[n]} -gt 1 && -z ${KG_BACKWARD} ]]; then
-    KG_RAN[n]=1 # the creation of what is there already
+  if [[ -n ${KG_STANDS[n]-} && -z ${KG_BACKWARD} ]]; then
+    kg_mend "${n}" "$@"
+    set -- ${KG_WORDS[@]+"${KG_WORDS[@]}"}
+  fi
+  if [[ $# -eq 0 ]]; then
+    KG_RAN[n]=$((${KG_RAN[n]-0} + 1))
   elif [[ -n ${KG_SLOW} ]] || ! kg_encode "$@"; then
     kg_flush
     kg_execute "${n}" "$@"
   else
-    [[ ${#KG_GUESTS[@]}${#KG_STOPPING[@]} == 00 ]] || kg_wait_for_others
+    [[ ${#KG_STARTING[@]}${#KG_STOPPING[@]} == 00 ]] || kg_wait_for_others
     case ${KG_KEY}:${KG_ENCODED} in
       'ip -:'*) kg_collect "${n}" ;;
       'ip '*:*' netns '* | 'ip '*:'link del'*)
@@ -1274,23 +1472,48 @@ kg_feed() {
   fi
 }
 
+# kg_mend NUMBER WORD...: KG_WORDS is what to run instead of the command, where the object stands already: nothing for
+# its creation. A chain is emptied and filled again in one go, so that no packet meets half of it.
+kg_mend() {
+  local word jump=${KG_FACTS[$1]%$'\n'}
+  jump=${jump##*$'\n'}
+  KG_WORDS=()
+  case ${KG_FACTS[$1]}:${KG_FED[$1]} in
+    chain*)
+      [[ " $* " != *' -I '* || -z ${KG_IS[${jump}]-} ]] || return 0
+      shift
+      for word in "$@"; do
+        [[ ${word} != -N ]] || word=-F
+        KG_WORDS+=("${word}")
+      done
+      ;;
+    link*:1 | netns*:1) ;;
+    *) KG_WORDS=("${@:2}") ;;
+  esac
+}
+
 # kg_collect NUMBER: puts the line into its batch.
 kg_collect() {
-  if [[ -z ${KG_LINES_OF[${KG_KEY}]-} ]]; then
+  if [[ -z ${KG_NUMBERS_OF[${KG_KEY}]-} ]]; then
     if [[ ${KG_KEY} == 'ip -' ]]; then
       KG_KEYS=("${KG_KEY}" ${KG_KEYS[@]+"${KG_KEYS[@]}"})
     else
       KG_KEYS+=("${KG_KEY}")
     fi
   fi
-  KG_LINES_OF[${KG_KEY}]+="${KG_ENCODED}"$'\n'
   KG_NUMBERS_OF[${KG_KEY}]+="$1 "
+  KG_TAIL_OF[${KG_KEY}]+="${KG_ENCODED}"$'\n'
+  if [[ ${#KG_TAIL_OF[${KG_KEY}]} -gt 4000 ]]; then
+    KG_LINES_OF[${KG_KEY}]+=${KG_TAIL_OF[${KG_KEY}]}
+    KG_TAIL_OF[${KG_KEY}]=''
+  fi
 }
 
 # kg_flush: runs the open batches.
 kg_flush() {
   local key spaces=()
   [[ ${#KG_KEYS[@]} -gt 0 ]] || return 0
+  for key in "${KG_KEYS[@]}"; do KG_LINES_OF[${key}]+=${KG_TAIL_OF[${key}]}; done
   if kg_going && kg_begin "${KG_KEYS[@]}"; then
     for key in "${KG_KEYS[@]}"; do
       kg_going || break
@@ -1303,6 +1526,7 @@ kg_flush() {
   fi
   KG_KEYS=()
   KG_LINES_OF=()
+  KG_TAIL_OF=()
   KG_NUMBERS_OF=()
   kg_made
 }
@@ -1444,7 +1668,7 @@ kg_count() {
 # kg_run_spaces NAMESPACE...: the `ip` batches of namespaces, which do not see each other: xargs, which is small, starts
 # them sooner than this shell could, two at a time.
 kg_run_spaces() {
-  local space files=() status=0
+  local space files=() status=0 told='' said
   if [[ $# -gt 3 && -z ${KG_BACKWARD} ]]; then
     for space in "$@"; do
       files+=("${KG_RUN}/batch.${space}")
@@ -1455,18 +1679,26 @@ kg_run_spaces() {
       REPLY=$(
         trap '' HUP INT TERM
         printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' ip -n '{}' -batch "${KG_RUN}/batch.{}" 2>&1
-      ) || kg_log "${REPLY}"
+      ) || {
+        status=1
+        kg_log "${REPLY}"
+      }
+      said=${REPLY}
       for space in "$@"; do
-        case ${REPLY} in
+        case ${said} in
           *"Command failed ${KG_RUN}/batch.${space}:"* | *"\"${space}\""*)
-            kg_count "ip ${space}" "${REPLY}" "${KG_RUN}/batch.${space}"
+            kg_count "ip ${space}" "${said}" "${KG_RUN}/batch.${space}"
+            told=yes
             ;;
-          *) kg_count "ip ${space}" '' ;;
+          *) kg_count "ip ${space}" '' ;; # at most: what did not run is taken back in vain
         esac
       done
+      [[ ${status} -eq 0 || -n ${told} ]] ||
+        kg_fail "${KG_NUMBERS_OF["ip $1"]%% *}" "ip -n NAMESPACE -batch ${KG_RUN}/batch.NAMESPACE, for $*" "${said}"
+      rm -f "${files[@]}"
+      return
     fi
     rm -f "${files[@]}"
-    [[ ${status} -ne 0 ]] || return 0
   fi
   for space in "$@"; do
     kg_going || break
@@ -1511,15 +1743,19 @@ kg_execute() {
   [[ ${KG_KIND[n]}:$1 != guest:kg_stop ]] || KG_GONE+=("${KG_OBJECT[n]}")
   if [[ $1 == kg_stop ]]; then
     KG_STOPPING+=("$2")
+    KG_LITTER+=("${@:3}")
     return 0
   fi
   [[ ${#KG_STOPPING[@]} -eq 0 || $1 == kg_write_back ]] || kg_wait_for_others
   kg_begin "${n}" || return 0
-  if [[ ${KG_KIND[n]} == guest && -z ${KG_BACKWARD} ]]; then
-    kg_start_guest "${n}" "$@"
-    return 0
-  fi
-  [[ ${#KG_GUESTS[@]} -eq 0 ]] || kg_wait_for_others
+  case ${KG_KIND[n]}:${KG_BACKWARD} in
+    guest: | dhcp:)
+      kg_start "${n}" "$@"
+      return 0
+      ;;
+    *) ;;
+  esac
+  [[ ${#KG_STARTING[@]} -eq 0 ]] || kg_wait_for_others
   kg_going || return 0
   kg_quote "$@"
   plain=${REPLY}
@@ -1528,7 +1764,11 @@ kg_execute() {
   if [[ $1 == kg_* ]]; then
     kg_verb "$@" || status=$?
   else
-    "$@" </dev/null >"${KG_RUN}/said" 2>&1 9>&- &
+    if [[ ${KG_FACTS[n]} == 'process '* ]]; then # a daemon: the lock would never be free again
+      "$@" </dev/null >"${KG_RUN}/said" 2>&1 9>&- &
+    else
+      "$@" </dev/null >"${KG_RUN}/said" 2>&1 &
+    fi
     kg_await "$!" "${KG_RUN}/said" || status=$?
   fi
   if [[ ${status} -eq 0 || ${status} -gt 128 ]]; then # a command that was killed may have done its work
@@ -1561,10 +1801,11 @@ kg_verb() {
 kg_await() {
   local status
   while :; do
+    # Also where the signal came earlier, while another command was waited for.
+    [[ ${KG_SIGNAL} -eq 0 || -n ${KG_BACKWARD} ]] || kill -TERM "$1" 2>/dev/null || :
     wait "$1"
     status=$?
     kill -0 "$1" 2>/dev/null || break
-    kill -TERM "$1" 2>/dev/null || :
   done
   KG_SAID=''
   IFS= read -r -d '' KG_SAID 2>/dev/null <"$2" || :
@@ -1574,43 +1815,74 @@ kg_await() {
   return "${status}"
 }
 
-# kg_start_guest NUMBER WORD...: guests start side by side; kg_wait_for_others waits for them.
-kg_start_guest() {
+# kg_start NUMBER WORD...: guests and DHCP servers start side by side; kg_wait_for_others waits for them. A guest that
+# runs already only gets its taps back into their bridges.
+kg_start() {
   local n=$1 name=${KG_OBJECT[$1]}
   shift
   KG_RAN[n]=1 # also where it fails: what it leaves is cleaned up
-  if ! kg_guest_prepare "${name}"; then
-    kg_fail "${n}" "mkfifo ${KG_RUN}/vm/${name}.qmp.in" 'it cannot be made'
-    return
+  KG_WORDS=("$@")
+  if [[ ${KG_KIND[n]} == guest ]]; then
+    if [[ -n ${KG_STANDS[n]-} ]]; then
+      kg_plug "${n}"
+      return
+    fi
+    if ! kg_guest_prepare "${name}"; then
+      kg_fail "${n}" "mkfifo ${KG_RUN}/vm/${name}.qmp.in" 'it cannot be made'
+      return
+    fi
+    kg_accelerate "$@"
   fi
-  kg_accelerate "$@"
-  kg_quote "${KG_WORDS[@]}"
+  kg_quote ${KG_WORDS[@]+"${KG_WORDS[@]}"}
   kg_log "${REPLY}"
-  "${KG_WORDS[@]}" </dev/null >"${KG_RUN}/said.${n}" 2>&1 9>&- &
-  KG_GUESTS+=("$! ${n}")
+  ${KG_WORDS[@]+"${KG_WORDS[@]}"} </dev/null >"${KG_RUN}/said.${n}" 2>&1 9>&- &
+  KG_STARTING+=("$! ${n}")
 }
 
-# kg_wait_for_others: until the guests that are starting have started, and the processes that are to end have ended.
-kg_wait_for_others() {
-  local guest n name
-  for guest in ${KG_GUESTS[@]+"${KG_GUESTS[@]}"}; do
-    n=${guest#* }
-    kg_await "${guest% *}" "${KG_RUN}/said.${n}" || [[ ${KG_SIGNAL} -ne 0 ]] ||
-      kg_fail "${n}" "the start of the guest ${KG_OBJECT[n]}" "${KG_SAID}"
+# kg_plug NUMBER: puts the taps of a guest that runs back into their bridges, with the script that QEMU calls at its start.
+kg_plug() {
+  local IFS=$'\n' fact tap
+  for fact in ${KG_FACTS[$1]}; do
+    [[ ${fact} == 'port - '* ]] || continue
+    tap=${fact#port - }
+    kg_log "${KG_VAR}/qemu-ifup-${tap#* } ${tap% *}"
+    KG_SAID=$("${KG_VAR}/qemu-ifup-${tap#* }" "${tap% *}" 2>&1 9>&-) ||
+      kg_fail "$1" "${KG_VAR}/qemu-ifup-${tap#* } ${tap% *}" "${KG_SAID}"
   done
-  KG_GUESTS=()
+}
+
+# kg_wait_for_others: until what is starting has started, and the processes that are to end have ended.
+kg_wait_for_others() {
+  local started n name
+  for started in ${KG_STARTING[@]+"${KG_STARTING[@]}"}; do
+    n=${started#* }
+    kg_await "${started% *}" "${KG_RUN}/said.${n}" || [[ ${KG_SIGNAL} -ne 0 ]] ||
+      kg_fail "${n}" "the start of the ${KG_KIND[n]} ${KG_OBJECT[n]}" "${KG_SAID}"
+  done
+  KG_STARTING=()
   [[ ${#KG_STOPPING[@]} -eq 0 ]] || kg_stop "${KG_STOPPING[@]}"
+  [[ ${#KG_LITTER[@]} -eq 0 ]] || rm -f -- "${KG_LITTER[@]}"
   KG_STOPPING=()
+  KG_LITTER=()
   for name in ${KG_GONE[@]+"${KG_GONE[@]}"}; do kg_guest_clean "${name}"; done
   KG_GONE=()
 }
 
-# kg_run_one NUMBER: the one operation, for `vm start`. Exit 1 when it fails; what it left is taken back.
+# kg_run_one NUMBER: the one operation, and what goes with it, for `vm start`. Exit 1 when it fails; what it left is
+# taken back.
 kg_run_one() {
+  local n
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
   kg_judge
+  if [[ ${KG_STATE[$1]} == foreign ]]; then
+    kg_place "$1"
+    kg_die 6 'a link that this lab did not make has the name of a tap of the guest; nothing was changed' "${REPLY}"
+  fi
   KG_CHOSEN=()
   KG_CHOSEN[$1]=yes
+  for n in "${!KG_WITHIN[@]}"; do
+    [[ ${KG_WITHIN[n]} -ne $1 ]] || KG_CHOSEN[n]=yes
+  done
   kg_requirements
   kg_make
 }
@@ -1618,14 +1890,11 @@ kg_run_one() {
 # The verbs that lab parts use as commands where one of the system's own would not do: files, sysctls, and the end
 # of processes. Each is one operation's; `KG_AT` is its number, KG_SAID what to tell when it fails.
 
-# kg_write MODE PATH: the content that came with the operation, whole or not at all.
+declare -A KG_DAEMONS=() # pid file of this lab's -> the process that was told to write it
+
+# kg_write MODE PATH: the content that came with the operation, whole or not at all. The journal has the number of
+# folders that are made for it.
 kg_write() {
-  local folder=${2%/*} depth=0
-  while [[ ! -d ${folder:-/} ]]; do
-    depth=$((depth + 1))
-    folder=${folder%/*}
-  done
-  KG_EXTRA[KG_AT]=${depth}
   KG_SAID="cannot write $2"
   mkdir -p "${2%/*}" && printf '%s' "${KG_CONTENT[KG_AT]}" 2>/dev/null >"$2.kvmgen" && chmod "$1" "$2.kvmgen" &&
     mv -f "$2.kvmgen" "$2" && return
@@ -1644,17 +1913,96 @@ kg_write_back() {
   done
 }
 
-# kg_sysctl KEY VALUE: sets it. The journal has the former value.
-kg_sysctl() {
-  kg_sysctl_path "$1"
-  KG_SAID="cannot set $1 to $2"
-  { printf '%s\n' "$2" >"${REPLY}"; } 2>/dev/null
+# kg_sysctl_file KEY: REPLY is the file with its value from before the lab. While it is there, the lab needs the sysctl.
+kg_sysctl_file() {
+  REPLY=${KG_RUN}/sysctl-${1//\//:}
 }
 
-# kg_sysctl_back KEY: the former value, which the journal has. It is called only where the value is still the lab's.
+# kg_sysctl KEY VALUE: sets it, and keeps the former value. Labs do this one at a time, since they share sysctls.
+kg_sysctl() {
+  local file former
+  kg_sysctl_file "$1"
+  file=${REPLY}
+  kg_sysctl_path "$1"
+  KG_SAID="cannot set $1 to $2"
+  {
+    flock 8
+    if [[ ! -e ${file} ]] && ! { read -r former <"${REPLY}" && printf '%s\n' "${former}" >"${file}"; } 2>/dev/null; then
+      rm -f "${file}"
+      return 1
+    fi
+    { printf '%s\n' "$2" >"${REPLY}"; } 2>/dev/null
+  } 8<"${KG_RUN%/*}"
+}
+
+# kg_sysctl_back KEY: the former value. It is called only where the value is still the lab's. Where another lab needs it
+# as well it stays, and the former value goes to a lab that found it as this one had set it.
 kg_sysctl_back() {
+  local file former='' value='' other theirs heir=''
+  kg_sysctl_file "$1"
+  file=${REPLY}
+  kg_sysctl_path "$1"
   KG_SAID="the former value of $1 is not known"
-  [[ -n ${KG_EXTRA[KG_AT]-} ]] && kg_sysctl "$1" "${KG_EXTRA[KG_AT]}"
+  {
+    flock 8
+    { read -r former <"${file}" && read -r value <"${REPLY}"; } 2>/dev/null
+    [[ -n ${former} && ${former} != *[!0-9]* ]] || return 1
+    for other in "${KG_RUN%/*}"/*/"${file##*/}"; do
+      [[ -e ${other} && ! ${other} -ef ${file} ]] || continue
+      heir=${other}
+      { read -r theirs <"${other}"; } 2>/dev/null
+      [[ ${theirs} != "${value}" ]] || break
+    done
+    KG_SAID="cannot set $1 to ${former}"
+    if [[ -z ${heir} ]]; then
+      { printf '%s\n' "${former}" >"${REPLY}"; } 2>/dev/null || return 1
+    elif [[ ${theirs} == "${value}" ]]; then
+      { printf '%s\n' "${former}" >"${heir}"; } 2>/dev/null || return 1
+    fi
+    rm -f "${file}"
+  } 8<"${KG_RUN%/*}"
+}
+
+# kg_find_daemons: a daemon or guest whose pid file is lost gets it again. One that was about to start when the run ended
+# has 10 seconds to write its own.
+kg_find_daemons() {
+  local n file tick waiting lost=()
+  for n in "${!KG_FACTS[@]}"; do
+    [[ ${KG_FACTS[n]} == 'process '* ]] || continue
+    file=${KG_FACTS[n]#process }
+    file=${file%%$'\n'*}
+    kg_process "${file}" || lost[n]=${file}
+  done
+  [[ ${#lost[@]} -gt 0 ]] || return 0
+  for ((tick = 0; tick < 100; tick++)); do
+    kg_list_daemons
+    waiting=''
+    for n in "${!lost[@]}"; do
+      file=${lost[n]}
+      [[ ${KG_NOTED[n]-} != 1 || -z ${KG_DAEMONS[${file}]-} ]] || kg_process "${file}" || waiting=yes
+    done
+    [[ -n ${waiting} ]] || break
+    sleep 0.1
+  done
+  for file in "${lost[@]}"; do
+    if [[ -n ${KG_DAEMONS[${file}]-} ]] && ! kg_process "${file}"; then
+      { mkdir -p "${file%/*}" && printf '%s\n' "${KG_DAEMONS[${file}]}" >"${file}"; } 2>/dev/null
+    fi
+  done
+}
+
+# kg_list_daemons: KG_DAEMONS, from the command lines of all processes.
+kg_list_daemons() {
+  local process word last
+  KG_DAEMONS=()
+  for process in /proc/[0-9]*; do
+    last=''
+    while IFS= read -r -d '' word; do
+      [[ ${last} != -pidfile ]] || word="--pid-file=${word}"
+      [[ ${word} != "--pid-file=${KG_RUN}/"* ]] || KG_DAEMONS[${word#*=}]=${process#/proc/}
+      last=${word}
+    done 2>/dev/null <"${process}/cmdline"
+  done
 }
 
 # kg_stop PIDFILE...: asks all these processes to end, waits up to 5 seconds, and ends those that have not.
@@ -1684,7 +2032,7 @@ kg_stop() {
 
 KG_MOVED=()   # "address FAMILY WORDS" and "route FAMILY WORDS", in the words of `ip`, without the link
 KG_BATCHES=() # family -> lines for `ip -FAMILY -batch`
-KG_LEASED=''  # yes: an address has a limited life, so a DHCP client looks after it
+KG_LEASED=''  # yes: an IPv4 address has a limited life, so a DHCP client looks after it
 
 # kg_uplink UPLINK BRIDGE: the move. When it fails, what was moved is moved back.
 kg_uplink() {
@@ -1693,9 +2041,7 @@ kg_uplink() {
   kg_uplink_lines "$1" "$2" || return 1
   KG_SAID="cannot write ${file}"
   { printf '%s\n' ${KG_MOVED[@]+"${KG_MOVED[@]}"} >"${file}.moving"; } 2>/dev/null || return 1
-  [[ -z ${KG_LEASED} ]] || kg_say "note: $1 has its address from DHCP. It moves to $2 with what is left of its lease."
-  if kg_move; then
-    mv -f "${file}.moving" "${file}"
+  if kg_move && mv -f "${file}.moving" "${file}"; then
     return
   fi
   said=${KG_SAID}
@@ -1732,13 +2078,13 @@ kg_uplink_back_lines() {
 # kg_uplink_lines UPLINK BRIDGE: KG_BATCHES is the move, worked out from the live host.
 kg_uplink_lines() {
   local mac
-  kg_capture "$1" || return 1
+  kg_capture_uplink "$1" || return 1
   KG_SAID="there is no link $1"
   mac=$(ip -o link show dev "$1" 2>/dev/null) || return 1
   mac=${mac#*link/ether }
   KG_BATCHES=()
   # With its port's MAC the bridge keeps the host's address at the LAN's DHCP server and in its neighbours' tables.
-  [[ ${KG_FACTS[*]} == *"mac - $2 "* ]] || KG_BATCHES[4]="link set dev $2 address ${mac%% *}"$'\n'
+  [[ ${KG_FACTS[*]-} == *"mac - $2 "* ]] || KG_BATCHES[4]="link set dev $2 address ${mac%% *}"$'\n'
   KG_BATCHES[4]+="link set dev $2 up"$'\n'
   kg_lines 'addr add' "$2" nodad
   KG_BATCHES[4]+="link set dev $1 master $2"$'\n'
@@ -1798,18 +2144,101 @@ kg_move() {
   return "${status}"
 }
 
-# kg_capture LINK: KG_MOVED is what LINK has: its global addresses, and the routes that leave by it in the main table.
+# kg_capture_uplink LINK: kg_capture, and status 1 also for what would go wrong when its routes are replaced by others:
+# `ip route replace` finds a route by its network, table and metric, and a rule for the NIC does not hold for the bridge.
+kg_capture_uplink() {
+  local line family entry
+  local -A seen=()
+  kg_capture "$1" || return 1
+  for family in 4 6; do
+    while IFS= read -r line; do
+      KG_SAID="a routing rule names $1: ${line}"
+      [[ " ${line} " != *" "[io]"if $1 "* ]] || return 1
+    done < <(ip "-${family}" rule show 2>/dev/null || :)
+    while IFS= read -r line; do
+      kg_route_key "${line}"
+      seen["${family} ${REPLY}"]+=.
+    done < <(ip "-${family}" -o route show table all 2>/dev/null || :)
+  done
+  for entry in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
+    [[ ${entry} == 'route '* ]] || continue
+    kg_route_key "${entry#route ? }"
+    KG_SAID="a route by $1 has another of the same network and metric beside it: ${entry#route ? }"
+    family=${entry#route }
+    [[ ${seen["${family%% *} ${REPLY}"]-} == . ]] || return 1
+  done
+}
+
+# kg_route_key ROUTE: REPLY is its network, table and metric.
+kg_route_key() {
+  local line=" ${1%%\\*} " table=main metric=0
+  if [[ ${line} == *' table '* ]]; then
+    table=${line#* table }
+    table=${table%% *}
+  fi
+  if [[ ${line} == *' metric '* ]]; then
+    metric=${line#* metric }
+    metric=${metric%% *}
+  fi
+  REPLY="${1%% *} ${table} ${metric}"
+}
+
+# kg_moves NUMBER: whether the operation moves an uplink; REPLY is "UPLINK BRIDGE".
+kg_moves() {
+  [[ ${KG_FACTS[$1]} == 'bridged '* ]] || return 1
+  REPLY=${KG_FACTS[$1]#bridged }
+  REPLY=${REPLY%%$'\n'*}
+}
+
+# kg_find_dhcp_client LINK: whether a process looks after the lease of LINK's address. Not every one tells the kernel
+# of the lease.
+kg_find_dhcp_client() {
+  local file name word
+  for file in /proc/[0-9]*/comm; do
+    { read -r name <"${file}"; } 2>/dev/null || continue
+    case ${name} in
+      dhclient | dhcpcd | udhcpc) ;;
+      *) continue ;;
+    esac
+    while IFS= read -r -d '' word; do
+      [[ ${word} != "$1" ]] || return 0
+    done 2>/dev/null <"${file%comm}cmdline"
+  done
+  return 1
+}
+
+# kg_check_uplinks: finds whether the uplinks among the operations in KG_CHOSEN can move whole.
+kg_check_uplinks() {
+  local n uplink bridge
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+    if [[ ${KG_STATE[n]} == right ]] || ! kg_moves "${n}"; then continue; fi
+    uplink=${REPLY% *} bridge=${REPLY#* }
+    if ! kg_capture_uplink "${uplink}"; then
+      kg_find missing "a way to move ${uplink} whole: ${KG_SAID}"
+    elif [[ -z ${KG_LEASED} ]] && ! kg_find_dhcp_client "${uplink}"; then
+      kg_find ok "the addresses and routes of ${uplink} can move to ${bridge}"
+    elif [[ -n ${KG_YES} ]]; then
+      kg_find warn "${uplink} has its address from DHCP: on ${bridge} nobody renews it, and it ends with its lease"
+    else
+      kg_find missing "a fixed address on ${uplink}: on ${bridge} nobody renews one from DHCP; \`up -y\` moves it until its lease ends"
+    fi
+  done
+}
+
+# kg_capture LINK: KG_MOVED is what LINK has: its global addresses, and the routes that leave by it, in any table.
 # Status 1 for what cannot be moved whole, with the reason in KG_SAID.
 kg_capture() {
   local line family said
   KG_MOVED=()
   KG_LEASED=''
   for family in 4 6; do
-    said=$(ip "-${family}" -o addr show dev "$1" scope global 2>/dev/null)
+    [[ ${family} == 4 || -e /proc/net/if_inet6 ]] || continue
+    KG_SAID="cannot see the addresses and routes of $1"
+    said=$(ip "-${family}" -o addr show dev "$1" scope global 2>/dev/null) || return 1
     while IFS= read -r line; do
       [[ -z ${line} ]] || kg_capture_address "$1" "${family}" "${line}" || return 1
     done < <(printf '%s\n' "${said}")
-    said=$(ip "-${family}" -o route show table main 2>/dev/null)
+    said=$(ip "-${family}" -o route show table all 2>/dev/null) || return 1
     while IFS= read -r line; do
       [[ " ${line} " != *" dev $1 "* ]] || kg_capture_route "$1" "${family}" "${line}" || return 1
     done < <(printf '%s\n' "${said}")
@@ -1824,7 +2253,7 @@ kg_capture_address() {
   rest=${rest//\\/ }
   for word in ${rest}; do
     if [[ -n ${option} ]]; then
-      [[ ${option} != *_lft || ${word} == forever ]] || KG_LEASED=yes
+      [[ $2:${option} != 4:*_lft || ${word} == forever ]] || KG_LEASED=yes
       [[ ${option} == proto ]] || words+=" ${option} ${word%sec}"
       option=''
     elif [[ -z ${words} ]]; then
@@ -1849,8 +2278,9 @@ kg_capture_address() {
 # kg_capture_route LINK FAMILY LINE. Routes that the kernel makes of an address come with the address.
 kg_capture_route() {
   local line=${3%%\\*} word words='' option='' address
-  KG_SAID="a route by $1 has several next hops, which cannot be moved: $3"
+  KG_SAID="a route by $1 has several next hops, which cannot be moved: ${line}"
   [[ $3 != *nexthop* ]] || return 1
+  [[ " ${line} " != *' table local '* ]] || return 0
   case $2:${line} in
     4:*' proto kernel '*)
       address=$(kg_word_after src "${line}")
@@ -1873,7 +2303,8 @@ kg_capture_route() {
       words=" ${word}"
     else
       case ${word} in
-        dev | via | src | metric | proto | scope | mtu | advmss | expires | pref) option=${word} ;;
+        table | dev | via | src | metric | proto | scope | expires | pref) option=${word} ;;
+        mtu | advmss | hoplimit | initcwnd | initrwnd | window) option=${word} ;;
         onlink) words+=" ${word}" ;;
         linkdown | dead) ;;
         *)
@@ -1900,7 +2331,7 @@ kg_has_own_route() {
 kg_read_moved() {
   local line word='[A-Za-z0-9@.:/_-]+' address route
   address="^address [46] [0-9a-f.:/]+( (peer|brd|any|metric|scope|label|valid_lft|preferred_lft) ${word}| (noprefixroute|mngtmpaddr|home|nodad))*$"
-  route="^route [46] [a-z0-9.:/]+( (via|src|metric|proto|scope|mtu|mtu lock|advmss) ${word}| onlink)*$"
+  route="^route [46] [a-z0-9.:/]+( (table|via|src|metric|proto|scope|mtu|mtu lock|advmss|hoplimit|initcwnd|initrwnd|window) ${word}| onlink)*$"
   KG_MOVED=()
   while IFS= read -r line; do
     KG_SAID="a line of $1 is not one that this script wrote: ${line}"
@@ -1926,6 +2357,364 @@ kg_refresh_leases() {
   KG_MOVED=("${had[@]}")
 }
 
+# The guard of the host's own NIC. The move of its address may cut off the very one who asked for it, so a process in a
+# session of its own, the watchdog, takes the whole lab back unless `confirm` comes from a new login in time, or once a
+# gateway that answered before the move has gone silent. The watchdog is this script, read whole when it starts.
+#   ${KG_RUN}/guard     there until it is confirmed; its process number, and on a second line the integers of KG_GUARDED:
+#                       the uptime when it acts, the seconds given, process, session and terminal of `up`, the newest
+#                       login then, and the uptime then in hundredths
+#   ${KG_RUN}/reverted  there after it acted; why (1: nobody confirmed, 2: a gateway is silent) and the seconds given
+
+KG_GUARD=120           # --guard SECONDS; 0: --no-guard
+KG_GUARDED=()          # what the guard file says
+KG_GATEWAYS=()         # the gateways that answered before the move,
+KG_ANSWERED=()         # whether a ping or only the neighbour table (ARP) told so,
+KG_MISSED=()           # and how often in a row each has not answered since
+KG_GATEWAY=''          # the one that has gone silent
+KG_NO_LOGIN=4294967295 # what /proc/PID/sessionid says where nobody logged in, or nobody counts
+
+# kg_uptime: REPLY is the seconds since the host started.
+kg_uptime() {
+  read -r REPLY _ </proc/uptime
+  REPLY=${REPLY%%.*}
+}
+
+# kg_session PROCESS: REPLY is its parent, its session, its terminal, and the uptime in hundredths when it began.
+kg_session() {
+  local line='' fields
+  REPLY='0 0 0 0'
+  { IFS= read -r -d '' line <"/proc/$1/stat"; } 2>/dev/null || [[ -n ${line} ]] || return 1
+  read -r -a fields <<<"${line##*') '}"
+  REPLY="${fields[1]} ${fields[3]} ${fields[4]} ${fields[19]}"
+}
+
+# kg_login PROCESS: REPLY is the number of its login, which the kernel counts upwards; KG_NO_LOGIN where it has none.
+kg_login() {
+  REPLY=''
+  { read -r REPLY <"/proc/$1/sessionid"; } 2>/dev/null || :
+  [[ -n ${REPLY} && ${REPLY} != *[!0-9]* ]] || REPLY=${KG_NO_LOGIN}
+}
+
+# kg_newest_login: REPLY is the newest login of any process, 0 where there is none.
+kg_newest_login() {
+  local process newest=0
+  for process in /proc/[0-9]*; do
+    kg_login "${process#/proc/}"
+    [[ ${REPLY} -eq ${KG_NO_LOGIN} || ${REPLY} -le ${newest} ]] || newest=${REPLY}
+  done
+  REPLY=${newest}
+}
+
+# kg_read_guard: KG_GUARDED; status 1 when the guard file is not there, or not as it was written.
+kg_read_guard() {
+  local watchdog line pattern='^[0-9]{1,18}( [0-9]{1,18}){6}$'
+  { { read -r watchdog && IFS= read -r line; } <"${KG_RUN}/guard"; } 2>/dev/null || return 1
+  [[ ${watchdog} != *[!0-9]* && ${line} =~ ${pattern} ]] || return 1
+  read -r -a KG_GUARDED <<<"${line}"
+}
+
+# kg_write_guard WATCHDOG: the guard file, from KG_GUARDED.
+kg_write_guard() {
+  printf '%s\n%s\n' "$1" "${KG_GUARDED[*]}" >"${KG_RUN}/guard.new" && mv -f "${KG_RUN}/guard.new" "${KG_RUN}/guard"
+}
+
+# kg_renew_guard: the time to confirm begins anew.
+kg_renew_guard() {
+  kg_process "${KG_RUN}/guard" && kg_read_guard && [[ ${KG_GUARDED[2]} -eq $$ ]] || return 0
+  local watchdog=${REPLY}
+  kg_uptime
+  KG_GUARDED[0]=$((REPLY + KG_GUARDED[1]))
+  kg_write_guard "${watchdog}"
+}
+
+# kg_begin_guard: starts the watchdog, if an operation in KG_CHOSEN is to move the host's own address. Status 1 when it does
+# not start; that is a failure of the operation.
+kg_begin_guard() {
+  local n moves='' watchdog gateways session terminal
+  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+    kg_moves "${n}" || continue
+    [[ -z ${KG_MASTER["- ${REPLY% *}"]-} ]] || moves=${n} # it is in an older build's bridge
+    REPLY=$(ip -o addr show dev "${REPLY% *}" scope global 2>/dev/null)
+    [[ -z ${REPLY} ]] || moves=${n}
+  done
+  [[ -n ${moves} && ${KG_GUARD} -gt 0 ]] || return 0
+  kg_session "$$"
+  read -r _ session terminal _ <<<"${REPLY}"
+  if kg_process "${KG_RUN}/guard" && kg_read_guard; then
+    watchdog=${REPLY}
+    KG_GUARDED[2]=$$ KG_GUARDED[3]=${session} KG_GUARDED[4]=${terminal}
+    kg_write_guard "${watchdog}"
+    kg_renew_guard
+    return
+  fi
+  exec 7< <(exec setsid /bin/bash "$0" guard-watch "${KG_RUN}/guard" "${KG_GUARD}" "$$" "${session}" "${terminal}" \
+    9>&- 2>/dev/null </dev/null || :)
+  read -r -t 20 -u 7 watchdog gateways
+  exec 7<&-
+  if ! kg_process "${KG_RUN}/guard" || [[ ${REPLY} != "${watchdog-}" ]]; then
+    kg_fail "${moves}" "setsid bash $0 guard-watch" 'the guard of the uplink does not start; --no-guard goes without it'
+    return 1
+  fi
+  kg_say "the host's own address moves; all is taken back unless it is confirmed within ${KG_GUARD} s of the end of this run"
+  [[ -z ${gateways} ]] || kg_say "or as soon as the gateway ${gateways} stops answering"
+}
+
+# kg_watch GUARD-FILE SECONDS UP SESSION TERMINAL: the watchdog. It prints its process number and the gateways that
+# answer, and then has no open file of its starter's.
+kg_watch() {
+  local fd
+  kg_integrity
+  kg_load
+  cd / || exit 1
+  for fd in /proc/self/fd/*; do
+    fd=${fd##*/}
+    [[ ${fd} -le 2 || ${fd} -eq 255 ]] || exec {fd}>&- # bash has this script open as 255
+  done
+  exec 8<> <(: || :) # a pipe that nobody writes to: `read` waits there without a process
+  kg_find_gateways
+  kg_newest_login
+  KG_GUARDED=(0 "$2" "$3" "$4" "$5" "${REPLY}" 0)
+  read -r REPLY _ </proc/uptime
+  KG_GUARDED[0]=$((${REPLY%.*} + $2)) KG_GUARDED[6]=${REPLY/./}
+  kg_write_guard "$$" || exit 1
+  printf '%s %s\n' "$$" "${KG_GATEWAYS[*]-}"
+  exec >/dev/null
+  trap exit TERM
+  while kg_is_watched; do
+    kg_uptime
+    if [[ ${REPLY} -ge ${KG_GUARDED[0]} ]]; then
+      kg_take_lab_back 1
+    elif kg_gateway_silent; then
+      kg_take_lab_back 2
+    fi
+    read -r -t 1 -u 8 _ || :
+  done
+  exit
+}
+
+# kg_is_watched: whether the guard file is still this watchdog's.
+kg_is_watched() {
+  kg_read_guard && kg_process "${KG_RUN}/guard" && [[ ${REPLY} -eq $$ ]]
+}
+
+# kg_find_gateways: KG_GATEWAYS: the IPv4 gateways by which default routes leave through a NIC that is to move.
+kg_find_gateways() {
+  local line link gateway n
+  while IFS= read -r line; do
+    [[ ${line} == 'default via '*' dev '* ]] || continue
+    gateway=${line#default via }
+    gateway=${gateway%% *}
+    [[ ${gateway} != *[!0-9.]* ]] || continue # `via inet6 ...`
+    link=${line#* dev }
+    link=${link%% *}
+    for ((n = 1; n <= KG_COUNT; n++)); do
+      kg_moves "${n}" && [[ ${link} == "${REPLY% *}" || -e /sys/class/net/${link}/brif/${REPLY% *} ]] || continue
+      if kg_answers "${gateway}" ping; then
+        KG_ANSWERED+=(ping)
+      elif kg_answers "${gateway}" neighbour; then
+        KG_ANSWERED+=(neighbour)
+      else
+        continue
+      fi
+      KG_GATEWAYS+=("${gateway}")
+      KG_MISSED+=(0)
+    done
+  done < <(ip -4 route show table main 2>/dev/null || :)
+}
+
+# kg_answers GATEWAY ping|neighbour: whether it answers within a second: a ping, or the kernel's own ARP probe.
+kg_answers() {
+  local link tick neighbour
+  if [[ $2 == ping ]]; then
+    ping -n -q -c 1 -W 1 "$1" >/dev/null 2>&1
+    return
+  fi
+  link=$(ip -4 -o route get "$1" 2>/dev/null) || return 1
+  link=${link#* dev }
+  link=${link%% *}
+  { printf . >"/dev/udp/$1/9"; } 2>/dev/null || : # a packet makes the kernel look for it
+  neighbour=$(ip -4 neigh show to "$1" dev "${link}" 2>/dev/null)
+  if [[ ${neighbour} == *' lladdr '* ]]; then # and to ask it whether it is still there
+    neighbour=${neighbour#* lladdr }
+    ip -4 neigh change "$1" lladdr "${neighbour%% *}" nud probe dev "${link}" 2>/dev/null || :
+  fi
+  for ((tick = 0; tick < 10; tick++)); do
+    neighbour=$(ip -4 neigh show to "$1" dev "${link}" 2>/dev/null)
+    [[ ${neighbour} != *REACHABLE* ]] || return 0
+    read -r -t 0.1 -u 8 _ || :
+  done
+  return 1
+}
+
+# kg_gateway_silent: whether one of KG_GATEWAYS has not answered five times running: KG_GATEWAY.
+kg_gateway_silent() {
+  local n
+  for n in ${KG_GATEWAYS[@]+"${!KG_GATEWAYS[@]}"}; do
+    if kg_answers "${KG_GATEWAYS[n]}" "${KG_ANSWERED[n]}"; then
+      KG_MISSED[n]=0
+    else
+      KG_MISSED[n]=$((KG_MISSED[n] + 1))
+    fi
+    KG_GATEWAY=${KG_GATEWAYS[n]}
+    [[ ${KG_MISSED[n]} -lt 5 ]] || return 0
+  done
+  return 1
+}
+
+# kg_why_reverted WHY SECONDS: REPLY is it in words.
+kg_why_reverted() {
+  REPLY="nobody confirmed within $2 s"
+  [[ $1 != 2 ]] || REPLY="the gateway${KG_GATEWAY:+ ${KG_GATEWAY}} stopped answering"
+}
+
+# kg_take_lab_back WHY: what `down` does, the host's own NIC first. An `up` that is still at work is asked to take back
+# what it did itself and, since its terminal may hang, is ended after 10 seconds. It returns where the time was renewed.
+kg_take_lab_back() {
+  local tick asked='' n
+  exec 6<>"${KG_RUN}/log" 9>>"${KG_RUN}.lock" || return 0
+  for ((tick = 0; ; tick++)); do
+    if flock -n 9; then
+      [[ /proc/self/fd/9 -ef ${KG_RUN}.lock ]] && break
+      mkdir -p "${KG_RUN%/*}" # who held the lock has removed it
+      exec 9>>"${KG_RUN}.lock" || exit 1
+    elif [[ ! /proc/${KG_GUARDED[2]}/fd/9 -ef ${KG_RUN}.lock ]]; then
+      read -r -t 0.5 -u 8 _ || :
+    elif [[ -z ${asked} ]]; then
+      asked=${tick}
+      trap '' TERM
+      printf '%s\n' "$1 ${KG_GUARDED[1]}" >"${KG_RUN}/reverted"
+      kill -TERM "${KG_GUARDED[2]}" || :
+    else
+      [[ $((tick - asked)) -ne 20 ]] || kill -KILL "${KG_GUARDED[2]}" || :
+      read -r -t 0.5 -u 8 _ || :
+    fi
+  done
+  trap '' TERM
+  if kg_is_watched; then
+    kg_uptime
+    if [[ -z ${asked} && $1 == 1 && ${REPLY} -lt ${KG_GUARDED[0]} ]]; then
+      exec 6>&- 9>&-
+      trap exit TERM
+      return
+    fi
+  elif [[ -z ${asked} || -e ${KG_RUN}/journal ]]; then
+    KG_LOCK=${KG_RUN}.lock
+    kg_leave 0
+  fi
+  if kg_is_watched; then
+    rm -f "${KG_RUN}/guard"
+    KG_LOG=${KG_RUN}/log
+    kg_why_reverted "$1" "${KG_GUARDED[1]}"
+    kg_log "${REPLY}: the guard takes all of it back"
+    if kg_read_journal && [[ -z ${KG_FOREIGN_BUILD} ]]; then
+      kg_judge
+      KG_CHOSEN=()
+      for ((n = 1; n <= KG_COUNT; n++)); do
+        if kg_moves "${n}" && kg_stands "${n}"; then KG_CHOSEN[n]=yes; fi
+      done
+      kg_take_back
+    fi
+    (kg_down)
+  fi
+  mkdir -p "${KG_RUN}"
+  [[ -e ${KG_RUN}/log ]] || cat "/proc/$$/fd/6" >"${KG_RUN}/log" # `down` removed it, and 6 has it still
+  printf '%s\n' "$1 ${KG_GUARDED[1]}" >"${KG_RUN}/reverted"
+  exit
+}
+
+# kg_settle_guard: at the end of a run: without a moved uplink there is nothing to guard.
+kg_settle_guard() {
+  local file
+  for file in "${KG_RUN}"/uplink-*; do
+    [[ ! -e ${file} ]] || return 0
+  done
+  [[ ! -e ${KG_RUN}/guard || -e ${KG_RUN}/reverted ]] || kg_stop "${KG_RUN}/guard" || :
+}
+
+# kg_tell_guard: what the guard waits for, or did.
+kg_tell_guard() {
+  local why seconds left
+  if kg_process "${KG_RUN}/guard" && kg_read_guard; then
+    kg_uptime
+    left=$((KG_GUARDED[0] > REPLY ? KG_GUARDED[0] - REPLY : 0))
+    kg_say "not confirmed yet: within ${left} s, log in anew and run: bash ${KG_VAR}/setup.sh confirm"
+    kg_say 'else all of it is taken back; setup.sh revert does so at once'
+  elif [[ -e ${KG_RUN}/guard ]]; then
+    kg_say 'not confirmed, and the guard has been ended: setup.sh confirm keeps it, setup.sh revert takes it back'
+  elif { read -r why seconds <"${KG_RUN}/reverted"; } 2>/dev/null; then
+    kg_why_reverted "${why}" "${seconds}"
+    kg_say "${REPLY}, so the guard took it back; setup.sh log tells the rest"
+  fi
+}
+
+# kg_confirm: ends the guard, if this is run from a login that is newer than the move. Exit 10 when it has acted.
+kg_confirm() {
+  local why seconds
+  kg_prepare
+  if [[ ! -e ${KG_RUN}/guard ]]; then
+    if { read -r why seconds <"${KG_RUN}/reverted"; } 2>/dev/null; then
+      kg_why_reverted "${why}" "${seconds}"
+      kg_die 10 "${REPLY}, so the guard took it back" 'setup.sh log tells the rest'
+    fi
+    kg_say 'nothing waits to be confirmed'
+    return
+  fi
+  kg_prove_login || kg_die 5 "this is not from a new login: ${KG_SAID}" \
+    'log in anew and confirm there: that proves that one can'
+  if [[ -n ${KG_DRY} ]]; then
+    kg_say "would end the guard: ${KG_SAID}"
+    return
+  fi
+  kg_stop "${KG_RUN}/guard" || kg_die 1 'the guard does not end'
+  KG_LOG=${KG_RUN}/log
+  kg_say "confirmed: ${KG_LAB} stays as it is (${KG_SAID})"
+}
+
+# kg_prove_login: whether this process is of a login newer than the move; KG_SAID is how that is known, or why not. The
+# kernel numbers logins. Where it does not (a container, no pam_loginuid), a session begun since stands for one, if no
+# process that it comes from is of the session of the move, or has a terminal that was there before.
+kg_prove_login() {
+  local process=$$ parent session terminal begun leader=0
+  KG_SAID="${KG_RUN}/guard cannot be read; setup.sh revert takes all back"
+  kg_read_guard || return 1
+  kg_login "$$"
+  if [[ ${REPLY} -ne ${KG_NO_LOGIN} ]]; then
+    KG_SAID="login ${REPLY} was there before the move"
+    [[ ${REPLY} -gt ${KG_GUARDED[5]} ]] || return 1
+    KG_SAID="login ${REPLY} is newer than the move"
+    return
+  elif [[ ${KG_GUARDED[5]} -ne 0 ]]; then
+    KG_SAID='nobody logged in for this process'
+    return 1
+  fi
+  while [[ ${process} -gt 1 ]]; do
+    kg_session "${process}" || break
+    read -r parent session terminal begun <<<"${REPLY}"
+    [[ ${process} -ne $$ ]] || leader=${session}
+    KG_SAID='it comes from the session, or the terminal, that the move was started from'
+    [[ ${session} -ne ${KG_GUARDED[3]} && (${terminal} -eq 0 || ${terminal} -ne ${KG_GUARDED[4]}) ]] || return 1
+    KG_SAID='it comes from a terminal that was there before the move'
+    [[ ${terminal} -eq 0 || ${begun} -ge ${KG_GUARDED[6]} ]] || return 1
+    process=${parent}
+  done
+  KG_SAID='when its session began cannot be seen from here'
+  kg_session "${leader}" || return 1
+  read -r _ _ _ begun <<<"${REPLY}"
+  KG_SAID='its session began before the move'
+  [[ ${begun} -ge ${KG_GUARDED[6]} ]] || return 1
+  KG_SAID='this host does not number logins: a newer session stands for one'
+}
+
+# kg_revert: what the guard would do, at once.
+kg_revert() {
+  kg_prepare
+  if [[ -e ${KG_RUN}/guard ]]; then
+    kg_down
+  else
+    kg_say 'nothing waits to be confirmed; setup.sh down takes back the lab'
+  fi
+}
+
 # Takes back: `down` all that stands, a failed `up` what it did. In reverse order, and only what is still as the lab
 # made it; what goes with something else (an address with its bridge, all of a namespace with it) is not undone apart.
 
@@ -1935,8 +2724,10 @@ KG_KEPT_AT=()  # command -> where its words begin
 KG_LEFT=()     # the operations whose objects are still there
 KG_SUSPECTS=() # those that the journal says were begun, and whose objects are there without the lab's mark
 
-# kg_keep NUMBER WORD...: an undo command, to be run in its turn.
+# kg_keep NUMBER WORD...: an undo command, to be run in its turn. The leases of a server that another build has otherwise
+# outlive it.
 kg_keep() {
+  [[ -z ${KG_AGAIN[$1]-} || $2 != kg_stop ]] || set -- "$1" kg_stop "$3"
   KG_KEPT_OF+=("$1")
   KG_KEPT_AT+=("${#KG_KEPT[@]}")
   shift
@@ -2024,13 +2815,13 @@ kg_tell_left() {
   kg_warn 'not all could be taken back; this is left:' "${lines[@]}"
 }
 
-# kg_suspect: KG_SUSPECTS: links and namespaces without a mark that a run was about to make when it was killed. It may
-# have made them, or somebody else since.
+# kg_suspect: KG_SUSPECTS: those of KG_CHOSEN that are links and namespaces without a mark, which a run was about to make
+# when it was killed. It may have made them, or somebody else since.
 kg_suspect() {
   local n name
   KG_SUSPECTS=()
   for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
-    [[ ${KG_NOTED[n]} == 1 && -z ${KG_FOUND[n]-} ]] || continue
+    [[ ${KG_NOTED[n]} == 1 && -z ${KG_FOUND[n]-} && -n ${KG_CHOSEN[n]-} ]] || continue
     name=${KG_FACTS[n]%%$'\n'*}
     case ${name} in
       'link '*) [[ -z ${KG_THERE[${name#link }]-} ]] || KG_SUSPECTS+=("${n}") ;;
@@ -2055,9 +2846,10 @@ kg_down() {
   [[ -z ${KG_FOREIGN_BUILD} ]] ||
     kg_warn "another build made the lab, and its script is gone: only what bears the lab's mark is taken back"
   [[ -n ${KG_ONLY} ]] || KG_OUTSIDE=yes
+  [[ -n ${KG_DRY} ]] || kg_find_daemons
   kg_judge
-  kg_suspect
   kg_select
+  kg_suspect
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     if kg_stands "${n}"; then
       [[ ${KG_KIND[n]} != guest ]] || guests=yes
@@ -2076,80 +2868,115 @@ kg_down() {
     return
   fi
   kg_own_folder
+  if [[ ${#KG_SUSPECTS[@]} -gt 0 && (-n ${KG_YES} || -t 0) ]]; then kg_ask_about_suspects; fi
   trap '' HUP INT TERM
   trap : PIPE
   [[ -z ${guests} || -n ${KG_ONLY} ]] || kg_power_down_all "${KG_WAIT:-10}"
   kg_take_back
-  trap - HUP INT TERM
   if [[ ${#KG_LEFT[@]} -gt 0 ]]; then
     kg_tell_left "${KG_LEFT[@]}"
     kg_leave 8
   fi
+  if [[ ${#KG_SUSPECTS[@]} -gt 0 ]]; then # those that did not go with something else
+    kg_select
+    kg_suspect
+  fi
   if [[ ${#KG_SUSPECTS[@]} -gt 0 ]]; then
     kg_tell_left "${KG_SUSPECTS[@]}"
-    kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each'
+    kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each, down -y does not'
     kg_leave 8
   fi
+  kg_settle_guard
   [[ -n ${KG_ONLY} ]] || kg_forget
   KG_OUTSIDE=''
-  kg_say "${KG_LAB} is down: nothing of it is left"
+  kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is down: nothing of it is left"
 }
 
 # kg_repair: what a killed run began and did not mark is taken for the lab's own, if the answer is yes; then `up` or
 # `down` goes on from there.
 kg_repair() {
-  local n answer lines=()
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
   kg_judge
+  kg_select
   kg_suspect
   if [[ ${#KG_SUSPECTS[@]} -eq 0 ]]; then
     kg_say 'nothing is in doubt'
     return
+  elif [[ -n ${KG_DRY} ]]; then
+    for n in "${KG_SUSPECTS[@]}"; do
+      kg_place "${n}"
+      kg_say "would ask about ${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})"
+    done
+    return
   fi
   kg_own_folder
   KG_CHOSEN=()
+  kg_ask_about_suspects
+  trap '' HUP INT TERM
+  kg_take_back
+  kg_say "${#KG_CHOSEN[@]} removed; setup.sh up or setup.sh down goes on from here"
+}
+
+# kg_ask_about_suspects: those that the lab made, by the answers, are added to KG_CHOSEN; the others are none of its business.
+kg_ask_about_suspects() {
+  local n answer others=()
   for n in "${KG_SUSPECTS[@]}"; do
     kg_place "${n}"
     printf '%s %s (%s)\n  was about to be made when a run was killed, and is there without a mark. Remove it? [y/N] ' \
       "${KG_KIND[n]}" "${KG_OBJECT[n]}" "${REPLY}"
     answer=${KG_YES}
     if [[ -n ${KG_YES} ]]; then printf 'yes\n'; else read -r answer || :; fi
-    [[ ${answer} != [yY]* ]] || KG_CHOSEN[n]=yes
+    if [[ ${answer} == [yY]* ]]; then
+      KG_CHOSEN[n]=yes
+      KG_RAN[n]=1
+    else
+      others+=("${n}")
+    fi
   done
-  trap '' HUP INT TERM
-  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do KG_RAN[n]=1; done
-  kg_take_back
-  kg_journal 4 "${KG_SUSPECTS[@]}" || :
-  kg_say "${#KG_CHOSEN[@]} removed; setup.sh up or setup.sh down goes on from here"
+  KG_SUSPECTS=()
+  [[ ${#others[@]} -eq 0 ]] || kg_journal 4 "${others[@]}" || :
 }
 
 # Makes what is missing, all or nothing.
+
+KG_MADE=0  # how many operations this run did
+KG_RIGHT=0 # how many of the operations that were asked for are right
 
 # kg_up: preflight, then every operation that is not right.
 kg_up() {
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
-  [[ -z ${KG_FOREIGN_BUILD} ]] || kg_compare
+  if [[ -n ${KG_FOREIGN_BUILD} ]]; then
+    [[ -z ${KG_ONLY} ]] || kg_die 2 "another build of ${KG_LAB} is up, and \`--only\` cannot go over to this one" \
+      'setup.sh up does'
+    kg_compare
+  fi
   kg_judge
   kg_forecast
   kg_select
   kg_pending
   if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} ]]; then
-    kg_say "${KG_LAB} is up: nothing to do"
+    kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is up: nothing to do"
+    kg_tell_guard
   elif [[ -n ${KG_DRY} ]]; then
     kg_show_plan
   else
     kg_requirements
+    [[ -z ${KG_STEP} ]] || kg_step_older
     kg_make
+    kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is up: ${KG_MADE} made, ${KG_RIGHT} were right"
+    kg_tell_guard
   fi
 }
 
 # kg_pending: takes out of KG_CHOSEN what is right. What must be there and is not: exit 5. What is in the way: exit 6.
 kg_pending() {
   local n foreign=() missing=()
+  KG_RIGHT=0
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
-    if [[ ${KG_STATE[n]} == right || -n ${KG_MANUAL[n]-} ]]; then
+    if [[ ${KG_STATE[n]} == right || (-n ${KG_MANUAL[n]-} && -z ${KG_FOUND[n]-}) ]]; then
+      [[ ${KG_STATE[n]} != right ]] || KG_RIGHT=$((KG_RIGHT + 1))
       unset "KG_CHOSEN[${n}]"
       continue
     fi
@@ -2171,23 +2998,25 @@ kg_pending() {
 
 # kg_make: the operations in KG_CHOSEN, all or nothing.
 kg_make() {
-  local n again=() count
-  trap 'KG_SIGNAL=1' HUP
-  trap 'KG_SIGNAL=2' INT
-  trap 'KG_SIGNAL=15' TERM
+  local n again=()
+  kg_note_signals
   trap : PIPE
+  [[ ! -e ${KG_RUN}/reverted ]] || rm -f "${KG_RUN}/reverted"
   if [[ -n ${KG_COPY} ]]; then
+    [[ -n ${KG_STEP} ]] || kg_begin_guard || kg_roll_back
     kg_replace_older
     kg_judge
     kg_select
     kg_pending
   fi
   kg_open_journal
+  kg_claim_sysctls
+  [[ -n ${KG_STEP} ]] || kg_begin_guard || kg_roll_back
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     [[ ${KG_STATE[n]} == differs && -n ${KG_FOUND[n]-} ]] || continue
     case ${KG_FACTS[n]} in
-      'link '* | 'netns '*) KG_STANDS[n]=yes ;; # the commands after the creation mend it
-      'chain '*) again+=("${n}") ;;             # what a chain holds depends on the order, so it is made anew
+      'link '* | 'netns '* | 'chain '* | 'process '*) KG_STANDS[n]=yes ;; # mended, not made
+      'address '*) again+=("${n}") ;;                                     # the kernel takes the first of a subnet for the primary one
       *) ;;
     esac
   done
@@ -2198,21 +3027,41 @@ kg_make() {
     kg_select
     kg_pending
   fi
-  count=${#KG_CHOSEN[@]}
-  kg_pass make
-  kg_finish
-  if [[ -n ${KG_FAILED} || ${KG_SIGNAL} -ne 0 ]] || ! mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"; then
+  KG_MADE=${#KG_CHOSEN[@]}
+  if [[ -n ${KG_STEP} ]]; then
+    kg_step_through
+  else
+    kg_pass make
+    kg_finish
+  fi
+  if [[ -n ${KG_FAILED}${KG_QUIT} || ${KG_SIGNAL} -ne 0 ]] || ! mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"; then
     kg_roll_back
   fi
-  trap - HUP INT TERM
-  kg_say "${KG_LAB} is up: ${count} made, $((KG_COUNT - count)) were right"
+  trap '' HUP INT TERM # from here on it is done, and the exit code is to say so
+  kg_settle_guard
+  kg_renew_guard
+  [[ ${KG_COUNT} -gt 0 ]] || kg_forget # this build has nothing, and now the host has nothing of the lab
+}
+
+# kg_claim_sysctls: a sysctl that is right already may be so for another lab, which must not take it back before this one.
+kg_claim_sysctls() {
+  local n rest
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    [[ ${KG_WITHIN[n]}:${KG_STATE[n]}:${KG_FACTS[n]} == '0:right:sysctl - '* ]] || continue
+    rest=${KG_FACTS[n]#sysctl - }
+    rest=${rest%%$'\n'*}
+    kg_sysctl "${rest%% *}" "${rest#* }" || kg_fail "${n}" "sysctl -w ${rest/ /=}" "${KG_SAID}"
+  done
 }
 
 # kg_roll_back: tells why, takes back what this run did, and leaves with the exit code.
 kg_roll_back() {
-  local n line lines=()
+  local n line lines=() why=''
   trap '' HUP INT TERM
-  if [[ ${KG_SIGNAL} -ne 0 ]]; then
+  if { read -r why line <"${KG_RUN}/reverted"; } 2>/dev/null; then
+    kg_why_reverted "${why}" "${line}"
+    kg_warn "${REPLY}: the guard has what this run did taken back"
+  elif [[ ${KG_SIGNAL} -ne 0 ]]; then
     kg_warn "signal ${KG_SIGNAL}: taking back what this run did"
   elif [[ -n ${KG_FAILED} ]]; then
     kg_place "${KG_FAILED}"
@@ -2221,10 +3070,14 @@ kg_roll_back() {
       [[ -z ${line} ]] || lines+=("${line}")
     done < <(printf '%s\n' "${KG_FAILURE[1]}")
     kg_warn "${KG_KIND[KG_FAILED]} ${KG_OBJECT[KG_FAILED]} failed:" "${lines[@]}"
+  elif [[ -n ${KG_QUIT} ]]; then
+    kg_warn 'taking back what this run did'
   else
     kg_warn "cannot write ${KG_VAR}/setup.sh"
   fi
-  if [[ -n ${KG_KEEP} && ${KG_SIGNAL} -eq 0 ]]; then
+  if [[ -n ${KG_KEEP} && ${KG_SIGNAL} -eq 0 && -z ${KG_QUIT} ]]; then
+    kg_renew_guard
+    kg_tell_guard
     mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"
     kg_die 1 'what was made is kept, as --keep says: setup.sh down takes it back'
   fi
@@ -2232,6 +3085,7 @@ kg_roll_back() {
   for n in ${KG_RAN[@]+"${!KG_RAN[@]}"}; do
     [[ ${KG_RAN[n]} -eq 0 || -n ${KG_STANDS[n]-} ]] || KG_CHOSEN[n]=yes
   done
+  kg_find_daemons
   kg_take_back
   rm -f "${KG_VAR}/setup.sh.new"
   if [[ ${#KG_LEFT[@]} -gt 0 ]]; then
@@ -2241,27 +3095,220 @@ kg_roll_back() {
   for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do # begun, but not a command of it ran
     [[ ${KG_NOTED[n]} == 2 ]] || kg_journal 4 "${n}" || :
   done
+  kg_settle_guard
   [[ ${#KG_NOTED[@]} -gt 0 || -e ${KG_VAR}/setup.sh ]] || kg_forget
   kg_warn 'all that this run did is taken back'
   kg_restore_older
+  [[ -z ${why} ]] || kg_leave 10
   [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
   kg_leave 1
 }
 
+# `step`: what `up --slow` does, with a question at the terminal before each operation.
+
+KG_STEP=''        # yes: step, or --step
+KG_TERMINAL_AT='' # the terminal
+KG_QUIT=''        # yes: the answer was to quit
+KG_STEPS=()       # the operations, in their order
+KG_STEPPED=0      # how many of them have run
+KG_BEFORE=()      # number -> what its look command said before it ran
+
+# kg_prepare_step COMMAND: finds the terminal, or leaves with 2.
+kg_prepare_step() {
+  case $1 in
+    up | step | restart) ;;
+    *) kg_die 2 "\`--step\` is an option of \`up\` and \`restart\`" ;;
+  esac
+  KG_SLOW=yes
+  [[ -z ${KG_DRY} ]] || return 0
+  if { : <>/dev/tty; } 2>/dev/null; then
+    KG_TERMINAL_AT=/dev/tty
+  elif [[ -t 0 ]]; then
+    KG_TERMINAL_AT=/proc/self/fd/0
+  else
+    kg_die 2 "\`step\` asks at a terminal, and there is none" 'setup.sh up --slow does the same without questions'
+  fi
+}
+
+# kg_step_older: what an older build has and this one has not, or has otherwise, is taken back before the first step.
+kg_step_older() {
+  [[ ${#KG_DROPPED[@]} -gt 0 ]] || return 0
+  KG_STEPS=("${!KG_CHOSEN[@]}")
+  { kg_show_plan >"${KG_TERMINAL_AT}"; } 2>/dev/null || :
+  kg_tell_terminal 'what an older build has otherwise is taken back first'
+  kg_ask_step '[Enter] do so, '
+  [[ -z ${REPLY} ]] || kg_die 1 'nothing was changed'
+}
+
+# kg_step_through: the operations in KG_CHOSEN, as the answers say.
+kg_step_through() {
+  local n
+  KG_STEPS=("${!KG_CHOSEN[@]}")
+  KG_STEPPED=0
+  while kg_going; do
+    if [[ ${KG_STEPPED} -lt ${#KG_STEPS[@]} ]]; then
+      n=${KG_STEPS[KG_STEPPED]}
+      kg_show_step "${n}"
+      kg_ask_step '[Enter] run, '
+    else
+      kg_ask_step '[Enter] finish, '
+      [[ -n ${REPLY} ]] || break
+    fi
+    case ${REPLY} in
+      '') kg_run_steps "${n}" ;;
+      l | look) kg_step_look ;;
+      b | before | after) kg_step_compare ;;
+      u | undo) kg_step_back ;;
+      c | continue)
+        kg_run_steps "${KG_STEPS[@]:KG_STEPPED}"
+        break
+        ;;
+      q | quit)
+        KG_QUIT=yes
+        break
+        ;;
+      *) kg_tell_terminal "there is no answer \`${REPLY}\`" ;;
+    esac
+  done
+}
+
+# kg_tell_terminal TEXT: a line on the terminal.
+kg_tell_terminal() {
+  { printf '%s\n' "$1" >"${KG_TERMINAL_AT}"; } 2>/dev/null || :
+}
+
+# kg_show_step NUMBER: what the operation is for, and its commands.
+kg_show_step() {
+  KG_CHOSEN=()
+  KG_CHOSEN[$1]=yes
+  KG_EXPLAINED=$'\n'
+  { kg_pass explain >"${KG_TERMINAL_AT}"; } 2>/dev/null || :
+}
+
+# kg_ask_step FIRST: REPLY is the answer; q when the terminal has no more, or has gone. A signal is heard within a second.
+kg_ask_step() {
+  local status=129 answer=''
+  { printf '%s of %s have run: %s[l]ook, [b]efore/after, [u]ndo last, [c]ontinue, [q]uit and roll back: ' \
+    "${KG_STEPPED}" "${#KG_STEPS[@]}" "$1" >"${KG_TERMINAL_AT}"; } 2>/dev/null || :
+  while kg_going && [[ ${status} -gt 128 ]]; do
+    { IFS= read -r -t 1 answer <"${KG_TERMINAL_AT}"; } 2>/dev/null
+    status=$?
+  done
+  [[ ${status} -eq 0 ]] || answer=q
+  kg_renew_guard
+  REPLY=${answer}
+}
+
+# kg_run_steps NUMBER...: runs them as one part of the whole.
+kg_run_steps() {
+  local n
+  KG_CHOSEN=()
+  for n in "$@"; do KG_CHOSEN[n]=yes; done
+  kg_begin_guard || return 0
+  [[ $# -gt 1 ]] || KG_BEFORE[$1]=$(kg_look_at "$1")
+  kg_pass make
+  kg_finish
+  KG_STEPPED=$((KG_STEPPED + $#))
+}
+
+# kg_look_at NUMBER: prints what the operation's look command says.
+kg_look_at() {
+  KG_CHOSEN=()
+  KG_CHOSEN[$1]=yes
+  kg_pass look
+}
+
+# kg_show_look WORD...: runs a look command.
+kg_show_look() {
+  kg_quote "$@"
+  printf '# %s\n' "${REPLY}"
+  "$@" </dev/null 2>&1 9>&- || :
+}
+
+# kg_step_look: what the last operation brought about; before the first, what is there now.
+kg_step_look() {
+  local n=${KG_STEPS[KG_STEPPED > 0 ? KG_STEPPED - 1 : 0]} said
+  said=$(kg_look_at "${n}")
+  kg_tell_terminal "${said}"
+}
+
+# kg_step_compare: the same before and after the last operation: - was, + is.
+kg_step_compare() {
+  local n line said before after text=''
+  if [[ ${KG_STEPPED} -eq 0 ]]; then
+    kg_tell_terminal 'nothing has run yet'
+    return
+  fi
+  n=${KG_STEPS[KG_STEPPED - 1]}
+  said=$(kg_look_at "${n}")
+  before=$'\n'${KG_BEFORE[n]}$'\n'
+  after=$'\n'${said}$'\n'
+  while IFS= read -r line; do
+    [[ ${after} == *$'\n'"${line}"$'\n'* ]] || text+="- ${line}"$'\n'
+  done < <(printf '%s\n' "${KG_BEFORE[n]}")
+  while IFS= read -r line; do
+    if [[ ${before} == *$'\n'"${line}"$'\n'* ]]; then
+      text+="  ${line}"$'\n'
+    else
+      text+="+ ${line}"$'\n'
+    fi
+  done < <(printf '%s\n' "${said}")
+  kg_tell_terminal "${text%$'\n'}"
+}
+
+# kg_step_back: takes back the last operation. One without an undo of its own goes with what it is within, and
+# all since then.
+kg_step_back() {
+  local n first=$((KG_STEPPED - 1))
+  if [[ ${first} -lt 0 ]]; then
+    kg_tell_terminal 'nothing has run yet'
+    return
+  fi
+  n=${KG_STEPS[first]}
+  while [[ -z ${KG_UNDOABLE[n]-} && ${KG_WITHIN[n]} -ne 0 ]]; do n=${KG_WITHIN[n]}; done
+  while [[ ${first} -ge 0 && ${KG_STEPS[first]} -ne ${n} ]]; do first=$((first - 1)); done
+  if [[ ${first} -lt 0 || -z ${KG_UNDOABLE[n]-} || -n ${KG_STANDS[n]-} ]]; then
+    kg_tell_terminal "${KG_KIND[n]} ${KG_OBJECT[n]} stood before, so it stays"
+    return
+  fi
+  KG_CHOSEN=()
+  for n in "${KG_STEPS[@]:first:KG_STEPPED-first}"; do
+    [[ -z ${KG_STANDS[n]-} ]] || continue # it was only mended
+    KG_CHOSEN[n]=yes
+    kg_tell_terminal "taken back: ${KG_KIND[n]} ${KG_OBJECT[n]}"
+  done
+  kg_take_back
+  [[ ${#KG_LEFT[@]} -eq 0 ]] || kg_tell_left "${KG_LEFT[@]}"
+  for n in "${KG_STEPS[@]:first:KG_STEPPED-first}"; do
+    unset "KG_FED[${n}]" "KG_RAN[${n}]" "KG_BEGUN[${n}]"
+  done
+  kg_settle_guard
+  KG_STEPPED=${first}
+}
+
 # `up` over an older build of the same lab, and `down` of another build: the script that made what stands is kept in
 # ${KG_VAR}, so each build takes back its own work. An operation that reads the same in both builds is kept as it
-# runs; its line of the journal goes over into the new build's numbers.
+# runs, and its line of the journal goes over into the new build's numbers. What reads otherwise is taken back in its old
+# form and made in the new one, save for what can be changed in place: a chain of rules, the bridge of a running guest.
 
-KG_COPY=''            # the script whose numbers the journal has
-KG_DROPPED_NUMBERS=() # the older build's numbers of what this one no longer has
-KG_OLD_BUILD=''       # its sha256
-KG_OLD_NOTED=()       # what its journal says of what is kept, in its numbers
-KG_OLD_EXTRA=()
+KG_COPY=''               # the script whose numbers the journal has
+KG_OLD_BUILD=''          # its sha256
+KG_OLD_NAME=()           # its operations by its own numbers: kind and object
+KG_OLD_WITHIN=()         # as KG_WITHIN
+KG_OLD_UNDOABLE=()       # yes or no
+KG_OLD_FACTS=()          # as KG_FACTS
+KG_OLD_IDENTITY=()       # as KG_IDENTITY
+KG_OLD_NOTED=()          # what its journal says of what is kept
+KG_OLD_EXTRA=()          # likewise
+KG_IDENTITY=()           # number -> what it is within, its content and its commands, on one line
+KG_BECOMES=()            # the older build's number -> this one's, of what is kept or changed in place
+KG_CHANGED=()            # the older build's numbers of what is changed in place -> yes
+KG_DROPPED=()            # the older build's numbers of the others -> yes
+KG_AGAIN=()              # number -> yes: what it makes is taken back in the form that another build gave it
 KG_REPLACED=''           # yes: what is gone has been taken back, so a failure has to bring it again
-KG_IDENTITY=()           # number -> all that an operation says, on one line
-declare -A KG_OLDER=()   # identity -> the older build's number
-declare -A KG_DROPPED=() # the kind and name of each -> yes; changed, where this build has it otherwise
-KG_BECOMES=()            # the older build's number -> this one's
+declare -A KG_NUMBER=()  # kind and object -> number
+declare -A KG_DECIDED=() # what a fact is about, without its value -> yes, for all facts
+declare -A KG_LOST=()    # facts of the older build that go with what is taken back, with and without value -> yes
 
 # kg_identify do|undo WORD...: adds the command to the operation's identity.
 kg_identify() {
@@ -2269,56 +3316,72 @@ kg_identify() {
   KG_IDENTITY[KG_AT]+=" ${REPLY//$'\n'/\\n}"
 }
 
-# kg_identities: KG_IDENTITY of all operations.
+# kg_identities: KG_IDENTITY and KG_NUMBER.
 kg_identities() {
-  local n facts content
+  local n content
   KG_CHOSEN=()
   for ((n = 1; n <= KG_COUNT; n++)); do
     KG_CHOSEN[n]=yes
-    facts=${KG_FACTS[n]}
     content=${KG_CONTENT[n]-}
-    KG_IDENTITY[n]="${KG_KIND[n]} ${KG_OBJECT[n]}"$'\t'"${facts//$'\n'/;} ${content//$'\n'/\\n}"
+    content=${content//\\/\\\\}
+    KG_IDENTITY[n]="${KG_OBJECT[KG_WITHIN[n]]-}: ${content//$'\n'/\\n}"
+    KG_NUMBER["${KG_KIND[n]} ${KG_OBJECT[n]}"]=${n}
   done
   kg_pass identify
 }
 
-# kg_list: for a newer build: number and identity of each operation.
+# kg_about FACT: REPLY is what the fact is about, without the value that it has to have.
+kg_about() {
+  case $1 in
+    'port '* | 'mtu '* | 'mac '* | 'stp '* | 'sysctl '* | 'file '* | 'symlink '* | 'bridge '* | 'brport '* | 'bridged '*) REPLY=${1% *} ;;
+    *) REPLY=$1 ;;
+  esac
+}
+
+# kg_list: for a newer build, a line for each operation.
 kg_list() {
   local n
   kg_load
   kg_identities
-  for ((n = 1; n <= KG_COUNT; n++)); do printf '%s\t%s\n' "${n}" "${KG_IDENTITY[n]}"; done
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    printf '%s\t' "${n}" "${KG_KIND[n]} ${KG_OBJECT[n]}" "${KG_WITHIN[n]}" "${KG_UNDOABLE[n]-no}" \
+      "${KG_FACTS[n]//$'\n'/$'\037'}"
+    printf '%s\n' "${KG_IDENTITY[n]}"
+  done
 }
 
-# kg_undo_these NUMBER...: for a newer build: takes these back.
+# kg_undo_these NUMBER[:again]...: for a newer build, which has those with `again` in another form: takes these back.
 kg_undo_these() {
-  local n
+  local n running=() dead=()
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
   kg_judge
   KG_CHOSEN=()
   for n in "$@"; do
-    if kg_stands "${n}"; then KG_CHOSEN[n]=yes; fi
+    [[ ${n} != *:again ]] || KG_AGAIN[${n%:again}]=yes
+    n=${n%:again}
+    if kg_stands "${n}"; then
+      KG_CHOSEN[n]=yes
+      [[ ${KG_KIND[n]} != guest ]] || running+=("${KG_OBJECT[n]}")
+    elif [[ ${KG_KIND[n]} == guest ]]; then
+      dead+=("${KG_OBJECT[n]}")
+    fi
   done
   KG_LOG=${KG_RUN}/log
   trap '' HUP INT TERM
+  [[ ${#running[@]} -eq 0 ]] || kg_power_down "${KG_WAIT:-10}" "${running[@]}"
   kg_take_back
+  for n in ${dead[@]+"${dead[@]}"}; do kg_guest_clean "${n}"; done
   [[ ${#KG_LEFT[@]} -eq 0 ]] && return
   kg_tell_left "${KG_LEFT[@]}"
   kg_leave 8
 }
 
-# kg_find_copy: KG_COPY is the stored script that the journal's numbers belong to; status 1 when there is none.
+# kg_find_copy: KG_COPY is the stored script that the journal's numbers belong to; status 1 when there is none, or when
+# it is not as it was generated.
 kg_find_copy() {
-  local file line
-  for file in "${KG_VAR}/setup.sh" "${KG_VAR}/setup.sh.new"; do
-    [[ -r ${file} ]] || continue
-    while IFS= read -r line; do
-      [[ ${line} == 'readonly KG_SHA256='* ]] || continue
-      KG_COPY=${file}
-      [[ ${line} == "readonly KG_SHA256=${KG_FOREIGN_BUILD}" ]] || break
-      return 0
-    done <"${file}"
+  for KG_COPY in "${KG_VAR}/setup.sh" "${KG_VAR}/setup.sh.new"; do
+    if kg_sum "${KG_COPY}" && [[ ${REPLY} == "${KG_FOREIGN_BUILD}" ]]; then return; fi
   done
   KG_COPY=''
   return 1
@@ -2341,61 +3404,185 @@ kg_older_down() {
 
 # kg_compare: what the older build has and this one has not, and what both have, with the journal in this one's numbers.
 kg_compare() {
-  local number identity n
-  kg_find_copy || kg_die 9 'the lab was made by another build, and the copy of its script is gone' \
-    'setup.sh down takes back what bears the mark of the lab'
+  local o n
+  kg_find_copy || kg_die 9 "another build of ${KG_LAB} is up, and the copy of its script is gone or was edited" \
+    'setup.sh down takes back what bears the mark of the lab; then setup.sh up makes this build'
   KG_OLD_BUILD=${KG_FOREIGN_BUILD}
-  while IFS=$'\t' read -r number identity; do
-    KG_OLDER[${identity}]=${number}
-  done < <(/bin/bash "${KG_COPY}" list-operations 9>&- || :)
-  [[ ${#KG_OLDER[@]} -gt 0 ]] || kg_die 9 "${KG_COPY} does not say what it made"
+  kg_read_older
   kg_identities
-  for ((n = 1; n <= KG_COUNT; n++)); do
-    identity=${KG_IDENTITY[n]}
-    number=${KG_OLDER[${identity}]-}
-    [[ -z ${number} ]] || KG_BECOMES[number]=${n}
+  for o in "${!KG_OLD_NAME[@]}"; do
+    n=${KG_NUMBER[${KG_OLD_NAME[o]}]-}
+    if [[ -n ${n} ]] && kg_same "${o}" "${n}"; then
+      KG_BECOMES[o]=${n}
+    else
+      KG_DROPPED[o]=yes
+    fi
   done
-  for identity in ${KG_OLDER[@]+"${!KG_OLDER[@]}"}; do
-    n=${KG_OLDER[${identity}]}
-    [[ -z ${KG_BECOMES[n]-} ]] || continue
-    KG_DROPPED_NUMBERS+=("${n}")
-    KG_DROPPED[${identity%%$'\t'*}]=yes
-  done
+  while kg_spread; do :; done
+  kg_count_lost
   kg_translate
 }
 
-# kg_forecast: what an older build has under the name of an operation that reads otherwise here will be made anew; what
-# is in the way may be the older build's (a port in another bridge), and is asked again when that is gone.
-kg_forecast() {
-  local n name kept=()
-  [[ -n ${KG_COPY} && -z ${KG_REPLACED} ]] || return 0
-  for n in ${KG_BECOMES[@]+"${KG_BECOMES[@]}"}; do kept[n]=yes; done
-  for ((n = 1; n <= KG_COUNT; n++)); do
-    name="${KG_KIND[n]} ${KG_OBJECT[n]}"
-    case ${KG_STATE[n]}:${KG_FACTS[n]} in
-      foreign:link* | foreign:netns*) ;; # these bear the mark of the lab, whichever build made them
-      foreign:*) KG_STATE[n]=differs ;;
-      *) ;;
-    esac
-    [[ -z ${kept[n]-} ]] || continue
-    [[ -z ${KG_DROPPED[${name}]-} ]] || KG_DROPPED[${name}]=changed
-    [[ ${KG_STATE[n]} != right && -z ${KG_DROPPED[${name}]-} ]] || KG_STATE[n]=differs
+# kg_count_lost: KG_LOST and KG_AGAIN.
+kg_count_lost() {
+  local IFS=$'\n' o n fact
+  for o in ${KG_DROPPED[@]+"${!KG_DROPPED[@]}"}; do
+    n=${KG_NUMBER[${KG_OLD_NAME[o]}]-}
+    [[ -z ${n} ]] || KG_AGAIN[n]=yes
+    [[ ${KG_OLD_UNDOABLE[o]}${KG_DROPPED[KG_OLD_WITHIN[o]]-} != no ]] || continue
+    for fact in ${KG_OLD_FACTS[o]}; do
+      kg_about "${fact}"
+      KG_LOST[${fact}]=yes
+      KG_LOST[${REPLY}]=yes
+    done
   done
 }
 
-# kg_translate: the older build's journal, in this one's numbers.
+# kg_read_older: asks the older build for its operations.
+kg_read_older() {
+  local o name within undoable facts identity
+  while IFS=$'\t' read -r o name within undoable facts identity; do
+    KG_OLD_NAME[o]=${name}
+    KG_OLD_WITHIN[o]=${within}
+    KG_OLD_UNDOABLE[o]=${undoable}
+    KG_OLD_FACTS[o]=${facts//$'\037'/$'\n'}
+    KG_OLD_IDENTITY[o]=${identity}
+  done < <(/bin/bash "${KG_COPY}" list-operations 9>&- || :)
+  [[ ${#KG_OLD_NAME[@]} -gt 0 ]] || kg_die 9 "${KG_COPY} does not say what it made"
+}
+
+# kg_same OLDER NUMBER: whether what the older build made stays, as it is or changed in place.
+kg_same() {
+  local first=${KG_FACTS[$2]%%$'\n'*} equal=''
+  [[ ${KG_OLD_IDENTITY[$1]} != "${KG_IDENTITY[$2]}" ]] || equal=yes
+  [[ -z ${equal} || ${KG_OLD_FACTS[$1]} != "${KG_FACTS[$2]}" ]] || return 0
+  case ${KG_KIND[$2]}:${equal}:${first} in
+    *:chain*) [[ ${KG_OLD_FACTS[$1]%%$'\n'*} == "${first}" ]] || return 1 ;;
+    guest:yes:*) kg_decides "$1" || return 1 ;;
+    *) return 1 ;;
+  esac
+  KG_CHANGED[$1]=yes
+}
+
+# kg_decides OLDER: whether this build gives a value to all that the older one's operation did, so that nothing of it
+# has to be taken back first.
+kg_decides() {
+  local IFS=$'\n' fact facts
+  facts="${KG_FACTS[*]-}"
+  if [[ ${#KG_DECIDED[@]} -eq 0 ]]; then
+    for fact in ${facts}; do
+      kg_about "${fact}"
+      KG_DECIDED[${REPLY}]=yes
+    done
+  fi
+  for fact in ${KG_OLD_FACTS[$1]}; do
+    kg_about "${fact}"
+    [[ -n ${KG_DECIDED[${REPLY}]-} ]] || return 1
+  done
+}
+
+# kg_spread: drops what cannot stay without what is dropped already; status 1 when there is nothing more.
+kg_spread() {
+  local IFS=$'\n' o fact rest name within falls more=''
+  local -A gone=() addressed=()
+  for o in ${KG_DROPPED[@]+"${!KG_DROPPED[@]}"}; do
+    within=${KG_OLD_WITHIN[o]}
+    for fact in ${KG_OLD_FACTS[o]}; do
+      gone[${fact}]=yes
+      [[ ${fact} != 'address '* ]] || gone["addresses of ${within}"]=yes
+      [[ ${fact} != 'address '* || ${KG_OLD_FACTS[o]} == *$'\nsecondary '* ]] || gone["${fact% *}"]=yes
+    done
+    # A MAC cannot be taken back: where this build gives none, the link has to be another one.
+    if [[ ${KG_OLD_NAME[o]} == 'mac '* && -n ${KG_BECOMES[within]-} ]] && ! kg_decides "${o}"; then
+      kg_drop "${within}"
+      more=yes
+    fi
+  done
+  for o in ${KG_BECOMES[@]+"${!KG_BECOMES[@]}"}; do
+    [[ ${KG_OLD_FACTS[o]} != 'address '* ]] || addressed["${KG_OLD_WITHIN[o]}"]=yes
+  done
+  for o in ${KG_BECOMES[@]+"${!KG_BECOMES[@]}"}; do
+    within=${KG_OLD_WITHIN[o]}
+    name=${KG_OLD_NAME[o]}
+    falls=${KG_DROPPED[within]-}
+    for fact in ${KG_OLD_FACTS[o]}; do
+      rest=${fact#* }
+      case ${fact}:${name} in
+        'port '*:'guest '*) ;; # a guest runs on, and is plugged in again
+        'port '*) falls+=${gone["link ${rest%% *} ${rest##* }"]-} ;;
+        'bridged '*) falls+=${gone["link - ${rest##* }"]-} ;;
+        'secondary '*) falls+=${gone["address ${rest% *}"]-} ;; # the kernel removes it with its primary one
+        'route '*)                                              # and a route with the last address of its link
+          [[ ${KG_OLD_FACTS[within]-} != link* || -n ${addressed[${within}]-} ]] || falls+=${gone["addresses of ${within}"]-}
+          ;;
+        'process '*:'dhcp '*/*)
+          rest=${name#dhcp }
+          falls+=${gone["netns ${rest%/*}"]-}${gone["link ${rest/\// }"]-}
+          ;;
+        'process '*:'dhcp '*) falls+=${gone["link - ${name#dhcp }"]-} ;;
+        'process '*:'guest '*)
+          for rest in ${gone[@]+"${!gone[@]}"}; do
+            [[ ${rest} != 'exists '* || ${KG_OLD_IDENTITY[o]} != *"=${rest#exists },"* ]] || falls=yes
+          done
+          ;;
+        *) ;;
+      esac
+    done
+    if [[ -n ${falls} ]]; then
+      kg_drop "${o}"
+      more=yes
+    fi
+  done
+  [[ -n ${more} ]]
+}
+
+# kg_drop OLDER: what seemed to stay is taken back after all.
+kg_drop() {
+  unset "KG_BECOMES[$1]" "KG_CHANGED[$1]"
+  KG_DROPPED[$1]=yes
+}
+
+# kg_forecast: what stands now and will not when the older build has taken back its part; what is in the way may be the
+# older build's (a port in another bridge).
+kg_forecast() {
+  local IFS=$'\n' n fact goes kept=()
+  [[ -n ${KG_COPY} && -z ${KG_REPLACED} ]] || return 0
+  for n in ${KG_BECOMES[@]+"${KG_BECOMES[@]}"}; do kept[n]=yes; done
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    goes=''
+    for fact in ${KG_FACTS[n]}; do
+      case ${KG_KIND[n]}:${kept[n]-}:${fact} in
+        guest:yes:'port '*) [[ -z ${KG_LOST["link - ${fact##* }"]-} ]] || KG_STATE[n]=differs ;;
+        *:yes:*) ;;
+        *:'link '* | *:'netns '*) [[ ${KG_STATE[n]} == foreign ]] || goes+=${KG_LOST[${fact}]-} ;;
+        *)
+          kg_about "${fact}"
+          goes+=${KG_LOST[${fact}]-}${KG_LOST[${REPLY}]-}
+          ;;
+      esac
+    done
+    if [[ -n ${goes} ]]; then
+      [[ -z ${KG_FOUND[n]-} ]] || unset "KG_MANUAL[${n}]" # a guest that runs is started again, though not by itself
+      KG_STATE[n]=absent
+    fi
+    [[ ${KG_STATE[n]}:${KG_AGAIN[n]-}:${KG_MANUAL[n]-} != absent:yes: ]] || KG_STATE[n]=differs
+  done
+}
+
+# kg_translate: the older build's journal, in this one's numbers. What is changed in place is begun, but not yet made.
 kg_translate() {
-  local n m noted=() extra=()
+  local o n noted=() extra=()
   kg_read_journal "${KG_OLD_BUILD}" || kg_die 9 "cannot read ${KG_RUN}/journal"
   KG_OLD_NOTED=()
   KG_OLD_EXTRA=()
-  for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
-    KG_OLD_NOTED[n]=${KG_NOTED[n]}
-    KG_OLD_EXTRA[n]=${KG_EXTRA[n]}
-    m=${KG_BECOMES[n]-}
-    [[ -n ${m} ]] || continue
-    noted[m]=${KG_NOTED[n]}
-    extra[m]=${KG_EXTRA[n]}
+  for o in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
+    KG_OLD_NOTED[o]=${KG_NOTED[o]}
+    KG_OLD_EXTRA[o]=${KG_EXTRA[o]}
+    [[ -z ${KG_CHANGED[o]-} ]] || KG_OLD_NOTED[o]=1
+    n=${KG_BECOMES[o]-}
+    [[ -n ${n} ]] || continue
+    noted[n]=${KG_OLD_NOTED[o]}
+    extra[n]=${KG_EXTRA[o]}
   done
   KG_NOTED=()
   KG_EXTRA=()
@@ -2411,23 +3598,34 @@ kg_older() (
   exec /bin/bash "${KG_COPY}" "$@"
 )
 
-# kg_replace_older: takes back what this build no longer has.
+# kg_replace_older: takes back what this build has no more, or not in that form.
 kg_replace_older() {
+  local o words=()
   KG_REPLACED=yes
-  [[ ${#KG_DROPPED_NUMBERS[@]} -eq 0 ]] || kg_older -q undo-operations "${KG_DROPPED_NUMBERS[@]}" || kg_leave 8
+  if [[ ${KG_COPY} == *.new ]]; then # of a run that was killed; this build writes a file of that name
+    mv -f "${KG_COPY}" "${KG_VAR}/setup.sh" || kg_die 1 "cannot write ${KG_VAR}/setup.sh" 'nothing was changed'
+    KG_COPY=${KG_VAR}/setup.sh
+  fi
+  for o in ${KG_DROPPED[@]+"${!KG_DROPPED[@]}"}; do
+    words+=("${o}${KG_NUMBER[${KG_OLD_NAME[o]}]+:again}")
+  done
+  if [[ ${#words[@]} -gt 0 ]] && ! kg_older -q --wait "${KG_WAIT:-10}" undo-operations "${words[@]}"; then
+    kg_restore_older
+    kg_leave 8
+  fi
   kg_translate
 }
 
 # kg_restore_older: the older build as it stood, after a failure.
 kg_restore_older() {
-  local n
+  local o
   [[ -n ${KG_REPLACED} ]] || return 0
   KG_REPLACED=''
   KG_NOTED=()
   KG_EXTRA=()
-  for n in ${KG_OLD_NOTED[@]+"${!KG_OLD_NOTED[@]}"}; do
-    KG_NOTED[n]=${KG_OLD_NOTED[n]}
-    KG_EXTRA[n]=${KG_OLD_EXTRA[n]}
+  for o in ${KG_OLD_NOTED[@]+"${!KG_OLD_NOTED[@]}"}; do
+    KG_NOTED[o]=${KG_OLD_NOTED[o]}
+    KG_EXTRA[o]=${KG_OLD_EXTRA[o]}
   done
   if kg_write_journal "${KG_OLD_BUILD}" && kg_older -q up; then
     kg_warn 'the older build stands as before'
@@ -2599,6 +3797,8 @@ kg_vm_start() {
     kg_die 1 "${KG_LAB} is down" 'setup.sh up builds it'
   else
     kg_run_one "$2"
+    kg_guest_pid "$1" || kg_die 1 "$1 was started and has ended"
+    kg_say "$1 is running, process ${REPLY}"
   fi
 }
 
@@ -2652,6 +3852,10 @@ kg_vm_log() {
 kg_vm_console() {
   kg_guest_pid "$1" || kg_die 1 "$1 is not running" "setup.sh vm start $1"
   kg_guest_pty "$1" || kg_die 1 "$1 has no console to connect to" 'its QEMU does not name one, or is busy'
+  if [[ -n ${KG_DRY} ]]; then
+    kg_say "would join this terminal with ${REPLY}, the console of $1"
+    return
+  fi
   exec 5<>"${REPLY}" 6<&0
   flock -n 5 || kg_die 7 "the console of $1 is open in another terminal"
   trap kg_leave_console EXIT
@@ -2733,21 +3937,27 @@ KG_EXPLAINED='' # an empty line, from the second operation on
 
 # kg_commands up|down: the plain commands, one a line, to be pasted into a root shell.
 kg_commands() {
+  local n guests=''
   kg_load
   kg_select
   case ${1:-up} in
     up)
-      local n
-      for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do [[ -z ${KG_MANUAL[n]-} ]] || unset "KG_CHOSEN[${n}]"; done
-      kg_quote install -d -m 0700 "${KG_RUN}" "${KG_VAR}"
-      printf '%s\n' "${REPLY}"
+      for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
+        [[ ${KG_KIND[n]} != guest ]] || guests=yes
+        [[ -z ${KG_MANUAL[n]-} ]] || unset "KG_CHOSEN[${n}]"
+      done
+      [[ -z ${guests} ]] || kg_choose_accel
+      kg_quote mkdir -p -m 1700 "${KG_RUN%/*}" "${KG_VAR%/*}" "${KG_VAR}"
+      printf 'umask 077\n%s\nmkdir -p %s\n' "${REPLY}" "${KG_RUN}"
       kg_pass print
       ;;
     down)
       kg_read_journal || :
       kg_spare
       kg_in_reverse print
-      kg_quote rm -rf "${KG_RUN}"
+      kg_quote rm -rf "${KG_RUN}" "${KG_RUN}.lock" "${KG_VAR}/setup.sh"
+      printf '%s\n' "${REPLY}"
+      kg_quote rmdir --ignore-fail-on-non-empty "${KG_RUN%/*}" "${KG_VAR}" "${KG_VAR%/*}"
       printf '%s\n' "${REPLY}"
       ;;
     *) kg_die 2 "\`commands $1\` is not a command" 'commands up, commands down' ;;
@@ -2760,7 +3970,7 @@ kg_print() {
   case $1 in
     kg_write)
       kg_quote "${3%/*}"
-      printf 'install -d -m 0700 %s\n' "${REPLY}"
+      printf 'mkdir -p %s\n' "${REPLY}"
       kg_quote "$3"
       printf "cat >%s <<'KG_END'\n%sKG_END\nchmod %s %s\n" "${REPLY}" "${KG_CONTENT[KG_AT]}" "$2" "${REPLY}"
       ;;
@@ -2768,17 +3978,29 @@ kg_print() {
       kg_quote "$2"
       printf 'rm -f %s\n' "${REPLY}"
       ;;
-    kg_sysctl) printf 'sysctl -w %s=%s\n' "$2" "$3" ;;
+    kg_sysctl)
+      if [[ ${KG_PASS} == print ]]; then
+        kg_sysctl_file "$2"
+        kg_quote "${REPLY}"
+        printf 'sysctl -n %s >%s\n' "$2" "${REPLY}"
+      fi
+      printf 'sysctl -w %s=%s\n' "$2" "$3"
+      ;;
     kg_sysctl_back)
-      if [[ -n ${KG_EXTRA[KG_AT]-} ]]; then
-        printf 'sysctl -w %s=%s\n' "$2" "${KG_EXTRA[KG_AT]}"
+      kg_sysctl_file "$2"
+      if { read -r line <"${REPLY}"; } 2>/dev/null && [[ -n ${line} && ${line} != *[!0-9]* ]]; then
+        printf 'sysctl -w %s=%s\n' "$2" "${line}"
       else
-        printf '# sysctl -w %s=VALUE: the former value, which the journal has once the lab is up\n' "$2"
+        printf '# sysctl -w %s=VALUE: the former value, which is in %s once the lab is up\n' "$2" "${REPLY}"
       fi
       ;;
     kg_stop)
       kg_quote "$2"
       printf 'kill "%s(cat %s)"\n' '$' "${REPLY}"
+      if [[ -n ${3-} ]]; then
+        kg_quote "$3"
+        printf 'rm -f %s\n' "${REPLY}"
+      fi
       ;;
     kg_uplink | kg_uplink_back)
       if [[ $1 == kg_uplink ]]; then
@@ -2795,7 +4017,9 @@ kg_print() {
     *)
       if [[ ${KG_KIND[KG_AT]}:${KG_PASS} == guest:print ]]; then
         kg_quote "${KG_RUN}/vm/${KG_OBJECT[KG_AT]}.qmp"
-        printf 'install -d -m 0700 %s\nmkfifo -m 0600 %s.in %s.out\n' "${REPLY%/*}" "${REPLY}" "${REPLY}"
+        printf 'mkdir -p %s\nmkfifo %s.in %s.out\n' "${REPLY%/*}" "${REPLY}" "${REPLY}"
+        kg_accelerate "$@"
+        set -- "${KG_WORDS[@]}"
       fi
       kg_quote "$@"
       printf '%s\n' "${REPLY}"
@@ -2821,6 +4045,7 @@ kg_explain_op() {
 # kg_explain_command 'do'|undo|look WORD...
 kg_explain_command() {
   local what=$1 line
+  [[ -z ${KG_STEP} || ${what} == 'do' ]] || return 0
   shift
   while IFS= read -r line; do
     printf '  %-6s %s\n' "${what}" "${line}"
@@ -2837,11 +4062,13 @@ kg_plan() {
   kg_forecast
   kg_select
   kg_show_plan
-  [[ ${#KG_DROPPED_NUMBERS[@]} -eq 0 ]] || code=11
+  for n in ${KG_DROPPED[@]+"${!KG_DROPPED[@]}"}; do
+    [[ -n ${KG_NUMBER[${KG_OLD_NAME[n]}]-} ]] || code=11
+  done
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     case ${KG_STATE[n]}${KG_MANUAL[n]-} in
       foreign*) kg_leave 6 ;;
-      right* | *yes) ;;
+      right* | absentyes) ;;
       *) code=11 ;;
     esac
   done
@@ -2851,15 +4078,15 @@ kg_plan() {
 # kg_show_plan: KG_CHOSEN, a line each.
 kg_show_plan() {
   local n sign
-  for sign in ${KG_DROPPED[@]+"${!KG_DROPPED[@]}"}; do
-    [[ ${KG_DROPPED[${sign}]} == changed ]] || kg_say "- ${sign}"
+  for ((n = ${#KG_OLD_NAME[@]}; n > 0; n--)); do # as it is taken back
+    [[ -z ${KG_DROPPED[n]-} || -n ${KG_NUMBER[${KG_OLD_NAME[n]}]-} ]] || kg_say "- ${KG_OLD_NAME[n]}"
   done
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     case ${KG_STATE[n]}${KG_MANUAL[n]-} in
       right*) sign='=' ;;
       foreign*) sign='!' ;;
-      *yes) continue ;;
-      differs) sign='~' ;;
+      absentyes) continue ;;
+      differs*) sign='~' ;;
       *) sign='+' ;;
     esac
     kg_place "${n}"
@@ -2869,7 +4096,7 @@ kg_show_plan() {
 
 # kg_status [--json]: exit 0 when all is right, 3 when nothing of the lab stands, 4 between.
 kg_status() {
-  local n code=0 stands='' state rows=''
+  local n code=0 stands='' state rows='' file
   kg_load
   kg_read_journal || kg_warn "cannot read ${KG_RUN}/journal"
   [[ -z ${KG_FOREIGN_BUILD} ]] || kg_compare
@@ -2887,8 +4114,10 @@ kg_status() {
     esac
     [[ ${state} == ok || ${state} == off ]] || code=4
     if [[ -n ${KG_JSON} ]]; then
+      kg_json "${KG_FILES[n]}"
+      file=${REPLY}
       kg_json "${KG_OBJECT[n]}"
-      rows+="${rows:+,}"$'\n'"    {\"number\": ${n}, \"kind\": \"${KG_KIND[n]}\", \"object\": ${REPLY}, \"line\": ${KG_LINES[n]}, \"state\": \"${state}\"}"
+      rows+="${rows:+,}"$'\n'"    {\"number\": ${n}, \"kind\": \"${KG_KIND[n]}\", \"object\": ${REPLY}, \"file\": ${file}, \"line\": ${KG_LINES[n]}, \"state\": \"${state}\"}"
     else
       printf -v REPLY '%-8s %s %s' "${state}" "${KG_KIND[n]}" "${KG_OBJECT[n]}"
       kg_say "${REPLY}"
@@ -2904,6 +4133,7 @@ kg_status() {
     printf '{\n  "lab": "%s",\n  "state": "%s",\n  "objects": [%s\n  ]\n}\n' "${KG_LAB}" "${state}" "${rows}"
   else
     kg_say "${KG_LAB} is ${state}"
+    kg_tell_guard
   fi
   kg_leave "${code}"
 }
@@ -2921,6 +4151,7 @@ kg_usage() {
 usage: bash setup.sh [COMMAND] [OPTION...]
 
   up                      build the lab ${KG_LAB}, or bring it back to what ${KG_DSL} says; the default
+  step                    the same, one operation at a time: asks at the terminal before each
   down                    take back what it made, and prove that nothing is left
   restart                 down, then up
   plan                    what up would do: + make, - take back, = is right, ~ differs, ! foreign and in the way
@@ -2929,24 +4160,32 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   status [--json]         what stands: exit 0 all of it, 3 nothing, 4 a part
   doctor                  what this host has and lacks
   vm list|start|stop|kill|console|log NAME
+                          the guests: what runs, power on, power button, plug, serial console, boot log
   shell NAME              a root shell in a namespace
   exec NAME COMMAND...    a command in a namespace
+  confirm, revert         where the host's own address moved to a bridge: keep it, from a new login; or take all back
   repair                  after a run was killed: asks about what it may have left
-  log, source, version, help
+  source [FILE]           the lab that this was built from, or one of its files alone
+  log                     what was done since the lab came up
+  version                 what wrote this, for which target, from which lab
+  help                    this
 
   -n, --dry-run           touch nothing, show what would be done
   -q, -v                  say less, say more
-  -y, --yes               answer questions with yes
+  -y, --yes               answer questions with yes; move an uplink whose address is from DHCP
+  -s, --step              with up and restart: as step does
   --only NAME             only the operations of this name or number
   --slow                  a process for each command, no batches
   --keep                  leave a failure as it is
   --wait SECONDS          how long guests have to go off (10)
+  --guard SECONDS         how long to wait for confirm before all is taken back (120)
+  --no-guard              do not wait for confirm
 
 environment: KVMGEN_ACCEL=kvm|tcg|kvm:tcg runs guests that way, whatever this host seems to have
 
 exit: 0 done, 1 failed and taken back, 2 usage, 3 status: down, 4 status: a part, 5 something is missing, 6 something
 foreign is in the way, 7 another run is at work, 8 not all could be taken back, 9 this file or its state is not as
-it was written, 11 plan: something is to be done, 128+N signal N
+it was written, 10 not confirmed and taken back, 11 plan: something is to be done, 128+N signal N
 END
 }
 
@@ -2957,7 +4196,7 @@ kg_load() {
 
 # kg_prepare: what every command needs that changes the host. With -n, nothing.
 kg_prepare() {
-  kg_integrity
+  kg_integrity || exit 9 # also where the damage is in there
   if [[ -z ${KG_DRY} ]]; then
     [[ ${EUID} -eq 0 ]] || kg_die 5 'the networks of a host are changed by root only'
     kg_lock
@@ -2976,6 +4215,7 @@ kg_restart() {
   [[ -z ${KG_DRY} ]] || return 0
   KG_FED=()
   KG_RAN=()
+  kg_leave_on_signals
   kg_up
 }
 
@@ -2986,13 +4226,18 @@ kg_enter() {
   kg_load
   [[ -n ${KG_SPACES[${name}]-} ]] || kg_die 2 "this lab has no namespace \`${name}\`" "it has ${!KG_SPACES[*]}"
   [[ -e /run/netns/${name} ]] || kg_die 3 "the namespace ${name} is not there" 'setup.sh up makes it'
+  if [[ -n ${KG_DRY} ]]; then
+    kg_quote ip netns exec "${name}" "$@"
+    kg_say "${REPLY}"
+    return
+  fi
   exec ip netns exec "${name}" "$@"
 }
 
 kg_shell() {
   local PS1='[\u in '"$1"' \W]\$ '
   export PS1
-  printf 'You are in the namespace %s. Leave with: exit\n' "$1"
+  [[ -n ${KG_DRY} ]] || printf 'You are in the namespace %s. Leave with: exit\n' "$1"
   kg_enter "$1" /bin/bash --norc -i
 }
 
@@ -3001,9 +4246,33 @@ kg_show_log() {
   cat "${KG_RUN}/log"
 }
 
+# kg_show_source [FILE]
+kg_show_source() {
+  local KG_ALONE=${1-}
+  REPLY=''
+  kg_dsl
+  [[ -n ${REPLY} ]] || kg_die 2 "this was built from no file \`$1\`" 'setup.sh source shows all of them'
+}
+
+# kg_source NAME, text on standard input: a file that the lab is made of. All of them are told apart by comments.
+kg_source() {
+  [[ -z ${KG_ALONE} || ${KG_ALONE} == "$1" ]] || return 0
+  [[ -n ${KG_ALONE} || $1 == "${KG_DSL}" ]] || printf '\n# ---- %s ----\n' "$1"
+  cat
+  REPLY=$1
+}
+
 kg_version() {
   printf 'kvmgen %s\nlab %s, profile %s\n%s sha256 %s\nruntime sha256 %s\n' \
     "${KG_VERSION}" "${KG_LAB}" "${KG_PROFILE}" "${KG_DSL}" "${KG_DSL_SHA256}" "${KG_RUNTIME_SHA256}"
+}
+
+# kg_seconds OPTION TEXT: REPLY is the number of seconds, up to 9999.
+kg_seconds() {
+  case $2 in
+    '' | *[!0-9]* | ?????*) kg_die 2 "\`$1\` needs a number of seconds" ;;
+    *) REPLY=$((10#$2)) ;;
+  esac
 }
 
 # kg_main WORD...
@@ -3019,16 +4288,22 @@ kg_main() {
       -y | --yes) KG_YES=yes ;;
       -q) KG_LOUDNESS=0 ;;
       -v) KG_LOUDNESS=2 ;;
+      -s | --step) KG_STEP=yes ;;
       --slow) KG_SLOW=yes ;;
       --keep) KG_KEEP=yes ;;
       --json) KG_JSON=yes ;;
       --wait)
-        KG_WAIT=${1-}
-        case ${KG_WAIT} in
-          '' | *[!0-9]* | ?????*) kg_die 2 "\`--wait\` needs a number of seconds" ;;
-          *) shift ;;
-        esac
+        kg_seconds "${word}" "${1-}"
+        KG_WAIT=${REPLY}
+        shift
         ;;
+      --guard)
+        kg_seconds "${word}" "${1-}"
+        KG_GUARD=${REPLY}
+        [[ ${KG_GUARD} -gt 0 ]] || kg_die 2 "\`--guard\` needs a second at least" '--no-guard goes without'
+        shift
+        ;;
+      --no-guard) KG_GUARD=0 ;;
       --only)
         KG_ONLY=${1-}
         [[ -n ${KG_ONLY} ]] || kg_die 2 "\`--only\` needs the name of a part of the lab"
@@ -3064,11 +4339,15 @@ kg_dispatch() {
   local verb=$1
   shift
   [[ -z ${KG_JSON} || ${verb} == status ]] || kg_die 2 "\`--json\` is an option of \`status\`"
+  [[ ${verb} != step ]] || KG_STEP=yes
+  [[ -z ${KG_STEP} ]] || kg_prepare_step "${verb}"
   case ${verb}:$# in
-    up:0) kg_up ;;
+    up:0 | step:0) kg_up ;;
     down:0) kg_down ;;
     restart:0) kg_restart ;;
     repair:0) kg_repair ;;
+    confirm:0) kg_confirm ;;
+    revert:0) kg_revert ;;
     plan:0) kg_plan ;;
     status:0) kg_status ;;
     commands:[01]) kg_commands "$@" ;;
@@ -3091,11 +4370,12 @@ kg_dispatch() {
       kg_enter "$@"
       ;;
     log:0) kg_show_log ;;
-    source:0) kg_dsl ;;
+    source:[01]) kg_show_source "$@" ;;
     version:0) kg_version ;;
     help:0) kg_usage ;;
     list-operations:0) kg_list ;;
     undo-operations:[1-9]*) kg_undo_these "$@" ;;
+    guard-watch:5) kg_watch "$@" ;;
     *) kg_die 2 "\`${verb}${1+ $*}\` is not a command" 'setup.sh help lists them' ;;
   esac
 }
@@ -3104,7 +4384,7 @@ kg_dispatch() {
 
 # The source of this script, printed by `source`.
 kg_dsl() {
-  cat <<'KG_END'
+  kg_source isolated.dsl <<'KG_END'
 # The notes, sections 1.1 and 3.1: two guests on a bridge of their own. Each has a MAC of its own, or they could
 # not talk to each other.
 network br0 isolated { stp off }
@@ -3127,21 +4407,21 @@ KG_END
 
 # What must be there before anything is changed.
 kg_needs() {
-  kg_need 7 image /srv/images/guest.qcow2 qcow2
-  kg_need 3 tool brctl bridge-utils
-  kg_need 3 tool ip iproute
-  kg_need 3 tool sysctl procps-ng
-  kg_need 3 tool iptables iptables
-  kg_need 3 tool qemu-img qemu-img
-  kg_need 3 tool /usr/libexec/qemu-kvm qemu-kvm
-  kg_need 3 tool flock util-linux
+  kg_need isolated.dsl:7 image /srv/images/guest.qcow2 qcow2
+  kg_need isolated.dsl:3 tool brctl bridge-utils
+  kg_need isolated.dsl:3 tool ip iproute
+  kg_need isolated.dsl:3 tool sysctl procps-ng
+  kg_need isolated.dsl:3 tool iptables iptables
+  kg_need isolated.dsl:3 tool qemu-img qemu-img
+  kg_need isolated.dsl:3 tool /usr/libexec/qemu-kvm qemu-kvm
+  kg_need isolated.dsl:3 tool flock util-linux
 }
 
 # Every guest, by the number of the operation that starts it.
 kg_guests() {
   KG_VMS=(
-    [11]=test
-    [12]=test1
+    [12]=test
+    [13]=test1
   )
 }
 
@@ -3151,7 +4431,6 @@ kg_section_bridges() {
   kg_op 1 0 bridge br0 'a bridge is a switch inside the kernel: guests and routers plug into it'
   kg_do brctl addbr br0
   kg_do ip link set dev br0 alias kvmgen:isolated
-  kg_do sysctl -q -w net/ipv6/conf/br0/disable_ipv6=1
   kg_undo ip link set dev br0 down
   kg_undo brctl delbr br0
   kg_probe link - br0
@@ -3164,12 +4443,17 @@ kg_section_bridges() {
   kg_do ip link set dev br0 up
   kg_probe up - br0
   kg_look ip link show dev br0
+  kg_op 4 1 no-ipv6 br0 'without an IPv4 address here the host must not answer by its IPv6 link-local one either'
+  kg_do sysctl -q -w net.ipv6.conf.br0.disable_ipv6=1
+  kg_undo sysctl -q -w net.ipv6.conf.br0.disable_ipv6=0
+  kg_probe sysctl - net.ipv6.conf.br0.disable_ipv6 1
+  kg_look sysctl net.ipv6.conf.br0.disable_ipv6
 }
 
 # the host as router
 kg_section_forwarding() {
   kg_from 3 'network br0 isolated { stp off }'
-  kg_op 4 0 filter kg-forward-isolated 'the network models hold whatever else forwards on this host: what may pass is accepted, the rest is not'
+  kg_op 5 0 filter kg-forward-isolated 'the network models hold whatever else forwards on this host: what may pass is accepted, the rest is not'
   kg_do iptables -t filter -N kg-forward-isolated
   kg_do iptables -t filter -A kg-forward-isolated -i br0 -o br0 -j ACCEPT
   kg_do iptables -t filter -A kg-forward-isolated -i br0 -j DROP
@@ -3184,7 +4468,7 @@ kg_section_forwarding() {
   kg_probe rule - filter '-A kg-forward-isolated -o br0 -j DROP'
   kg_probe rule - filter '-A FORWARD -m comment --comment "kvmgen:isolated" -j kg-forward-isolated'
   kg_look iptables -t filter -nvL kg-forward-isolated
-  kg_op 5 0 input kg-input-isolated 'who may speak to the host itself from these networks'
+  kg_op 6 0 input kg-input-isolated 'who may speak to the host itself from these networks'
   kg_do iptables -t filter -N kg-input-isolated
   kg_do iptables -t filter -A kg-input-isolated -i br0 -j DROP
   kg_do iptables -t filter -I INPUT 1 -m comment --comment kvmgen:isolated -j kg-input-isolated
@@ -3200,7 +4484,7 @@ kg_section_forwarding() {
 # guests: scripts that QEMU calls, and disks
 kg_section_disks() {
   kg_from 3 'network br0 isolated { stp off }'
-  kg_op 6 0 ifup /var/lib/kvmgen/isolated/qemu-ifup-br0 "QEMU runs this with the tap's name when the guest starts: it plugs the tap into the bridge"
+  kg_op 7 0 ifup /var/lib/kvmgen/isolated/qemu-ifup-br0 "QEMU runs this with the tap's name when the guest starts: it plugs the tap into the bridge"
   kg_do kg_write 0755 /var/lib/kvmgen/isolated/qemu-ifup-br0 <<'KG_END'
 #!/bin/bash
 # QEMU runs this as root with the tap's name when a guest starts: it plugs the tap into the bridge.
@@ -3212,10 +4496,12 @@ if [[ -z ${tap} ]]; then
   exit 1
 fi
 ip link set dev "${tap}" alias kvmgen:isolated up || exit 1
-exec brctl addif br0 "${tap}"
+if [[ ! -e /sys/class/net/br0/brif/${tap} ]]; then
+  brctl addif br0 "${tap}"
+fi
 KG_END
   kg_look cat /var/lib/kvmgen/isolated/qemu-ifup-br0
-  kg_op 7 0 ifdown /var/lib/kvmgen/isolated/qemu-ifdown 'QEMU runs this when the guest ends; the tap itself goes with QEMU'
+  kg_op 8 0 ifdown /var/lib/kvmgen/isolated/qemu-ifdown 'QEMU runs this when the guest ends; the tap itself goes with QEMU'
   kg_do kg_write 0755 /var/lib/kvmgen/isolated/qemu-ifdown <<'KG_END'
 #!/bin/bash
 # QEMU runs this as root with the tap's name when a guest ends. The tap is about to go, and its port with it.
@@ -3231,14 +4517,14 @@ KG_END
   kg_look cat /var/lib/kvmgen/isolated/qemu-ifdown
 
   kg_from 7 'disk /srv/images/guest.qcow2 { overlay on  cache writeback }'
-  kg_op 8 0 overlay /var/lib/kvmgen/isolated/test-0.qcow2 'what the guest writes goes to a qcow2 of its own; the base image stays as it is'
+  kg_op 9 0 overlay /var/lib/kvmgen/isolated/test-0.qcow2 'what the guest writes goes to a qcow2 of its own; the base image stays as it is'
   kg_do qemu-img create -q -f qcow2 -b /srv/images/guest.qcow2 -F qcow2 /var/lib/kvmgen/isolated/test-0.qcow2
   kg_undo rm -f /var/lib/kvmgen/isolated/test-0.qcow2
   kg_probe exists /var/lib/kvmgen/isolated/test-0.qcow2
   kg_look qemu-img info /var/lib/kvmgen/isolated/test-0.qcow2
 
   kg_from 12 'disk /srv/images/guest.qcow2 { overlay on  cache writeback }'
-  kg_op 9 0 overlay /var/lib/kvmgen/isolated/test1-0.qcow2 'what the guest writes goes to a qcow2 of its own; the base image stays as it is'
+  kg_op 10 0 overlay /var/lib/kvmgen/isolated/test1-0.qcow2 'what the guest writes goes to a qcow2 of its own; the base image stays as it is'
   kg_do qemu-img create -q -f qcow2 -b /srv/images/guest.qcow2 -F qcow2 /var/lib/kvmgen/isolated/test1-0.qcow2
   kg_undo rm -f /var/lib/kvmgen/isolated/test1-0.qcow2
   kg_probe exists /var/lib/kvmgen/isolated/test1-0.qcow2
@@ -3248,12 +4534,12 @@ KG_END
 # guests
 kg_section_guests() {
   kg_from 5 'vm test {'
-  kg_op 10 0 qemu-link /usr/bin/qemu-kvm 'EL keeps its QEMU outside the PATH; the notes link it to where a shell finds it'
+  kg_op 11 0 qemu-link /usr/bin/qemu-kvm 'EL keeps its QEMU outside the PATH; the notes link it to where a shell finds it'
   kg_do ln -s /usr/libexec/qemu-kvm /usr/bin/qemu-kvm
   kg_undo rm -f /usr/bin/qemu-kvm
   kg_probe symlink /usr/bin/qemu-kvm /usr/libexec/qemu-kvm
   kg_look ls -l /usr/bin/qemu-kvm
-  kg_op 11 0 guest test 'QEMU runs the guest in the background: its tap is its cable, its console is a pty'
+  kg_op 12 0 guest test 'QEMU runs the guest in the background: its tap is its cable, its console is a pty'
   kg_do /usr/bin/qemu-kvm -name test -m 128 -smp 1 \
     -drive file=/var/lib/kvmgen/isolated/test-0.qcow2,format=qcow2,media=disk,if=virtio,cache=writeback \
     -net nic,macaddr=52:54:00:12:34:56,model=virtio \
@@ -3263,10 +4549,12 @@ kg_section_guests() {
     -pidfile /run/kvmgen/isolated/vm/test.pid -daemonize
   kg_undo kg_stop /run/kvmgen/isolated/vm/test.pid
   kg_probe process /run/kvmgen/isolated/vm/test.pid
+  kg_probe link - vif0.0
+  kg_probe port - vif0.0 br0
   kg_look cat /run/kvmgen/isolated/vm/test.pid
 
   kg_from 10 'vm test1 {'
-  kg_op 12 0 guest test1 'QEMU runs the guest in the background: its tap is its cable, its console is a pty'
+  kg_op 13 0 guest test1 'QEMU runs the guest in the background: its tap is its cable, its console is a pty'
   kg_do /usr/bin/qemu-kvm -name test1 -m 128 -smp 1 \
     -drive file=/var/lib/kvmgen/isolated/test1-0.qcow2,format=qcow2,media=disk,if=virtio,cache=writeback \
     -net nic,macaddr=52:54:00:12:34:57,model=virtio \
@@ -3276,6 +4564,8 @@ kg_section_guests() {
     -pidfile /run/kvmgen/isolated/vm/test1.pid -daemonize
   kg_undo kg_stop /run/kvmgen/isolated/vm/test1.pid
   kg_probe process /run/kvmgen/isolated/vm/test1.pid
+  kg_probe link - vif1.0
+  kg_probe port - vif1.0 br0
   kg_look cat /run/kvmgen/isolated/vm/test1.pid
 }
 
