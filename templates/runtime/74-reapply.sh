@@ -200,7 +200,7 @@ kg_spread() {
   for o in ${KG_DROPPED[@]+"${!KG_DROPPED[@]}"}; do
     within=${KG_OLD_WITHIN[o]}
     for fact in ${KG_OLD_FACTS[o]}; do
-      gone[${fact}]=yes
+      gone["${fact/#there /link }"]=yes
       [[ ${fact} != 'address '* ]] || gone["addresses of ${within}"]=yes
       [[ ${fact} != 'address '* || ${KG_OLD_FACTS[o]} == *$'\nsecondary '* ]] || gone["${fact% *}"]=yes
     done
@@ -225,7 +225,7 @@ kg_spread() {
         'bridged '*) falls+=${gone["link - ${rest##* }"]-} ;;
         'secondary '*) falls+=${gone["address ${rest% *}"]-} ;; # the kernel removes it with its primary one
         'route '*)                                              # and a route with the last address of its link
-          [[ ${KG_OLD_FACTS[within]-} != link* || -n ${addressed[${within}]-} ]] || falls+=${gone["addresses of ${within}"]-}
+          [[ ${KG_OLD_FACTS[within]-netns} == netns* || -n ${addressed[${within}]-} ]] || falls+=${gone["addresses of ${within}"]-}
           ;;
         'process '*:'dhcp '*/*)
           rest=${name#dhcp }
