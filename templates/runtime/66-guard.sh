@@ -216,7 +216,7 @@ kg_take_lab_back() {
   for ((tick = 0; ; tick++)); do
     if flock -n 9; then
       [[ /proc/self/fd/9 -ef ${KG_RUN}.lock ]] && break
-      mkdir -p "${KG_RUN%/*}" # who held the lock has removed it
+      kg_make_folder "${KG_RUN%/*}" # who held the lock has removed it
       exec 9>>"${KG_RUN}.lock" || exit 1
     elif [[ ! /proc/${KG_GUARDED[2]}/fd/9 -ef ${KG_RUN}.lock ]]; then
       read -r -t 0.5 -u 8 _ || :
@@ -257,7 +257,7 @@ kg_take_lab_back() {
     fi
     (kg_down)
   fi
-  mkdir -p "${KG_RUN}"
+  kg_make_folder "${KG_RUN%/*}" && mkdir -p "${KG_RUN}"
   [[ -e ${KG_RUN}/log ]] || cat "/proc/$$/fd/6" >"${KG_RUN}/log" # `down` removed it, and 6 has it still
   printf '%s\n' "$1 ${KG_GUARDED[1]}" >"${KG_RUN}/reverted"
   exit
