@@ -6,9 +6,11 @@ KG_RIGHT=0 # how many of the operations that were asked for are right
 kg_up() {
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
-  [[ -z ${KG_FOREIGN_BUILD} ]] || kg_compare
-  [[ -z ${KG_COPY} || -z ${KG_ONLY} ]] ||
-    kg_die 1 "another build of ${KG_LAB} is up, and goes over to this one as a whole" 'setup.sh up, without --only, does so'
+  if [[ -n ${KG_FOREIGN_BUILD} ]]; then
+    [[ -z ${KG_ONLY} ]] || kg_die 2 "another build of ${KG_LAB} is up, and \`--only\` cannot go over to this one" \
+      'setup.sh up does'
+    kg_compare
+  fi
   kg_judge
   kg_forecast
   kg_select
