@@ -122,7 +122,7 @@ class Running:
         """A second `up` writes nothing; `down` leaves the host as it was."""
         before = self.world.snapshot(exact=True)
         assert "nothing to do" in self.setup("up").stdout
-        assert self.world.snapshot(exact=True) == before
+        assert self.world.snapshot(exact=True, like=before) == before
         assert self.setup("status", check=False).returncode == 0
         self.setup("down", "--wait", "1")
         assert self.world.snapshot(like=self.before) == self.before

@@ -93,7 +93,9 @@ def test_a_move_that_nobody_confirms_is_taken_back_though_its_session_was_killed
     running.world.run("kill", "-KILL", "--", f"-{group}")
     session.hang_up()
     assert watchdogs(running)
+    running.world.run("sh", "-c", f": >{running.path}; rm /var/lib/kvmgen/guarded/setup.sh")  # it has read all it needs
     wait_until_reverted(running)
+    running.world.script(running.script)
     assert_as_before(running)
     assert reaches(running.world, "203.0.113.7")
 
@@ -453,3 +455,11 @@ def test_a_guard_that_cannot_start_leaves_everything_as_it_was(guarded: Guarded)
     assert running.world.snapshot(like=running.before) == running.before
     running.setup("up", "--no-guard")
     assert moved(running)
+
+
+def test_the_seconds_of_the_guard_are_a_number(guarded: Guarded) -> None:
+    running = guarded()
+    for wrong in "0", "soon", "":
+        refused = running.setup("up", "--guard", wrong, check=False)
+        assert (refused.returncode, refused.stderr.startswith("setup.sh: `--guard` needs ")) == (2, True)
+    assert running.world.snapshot(like=running.before) == running.before
