@@ -13,7 +13,7 @@ kg_up() {
   kg_forecast
   kg_select
   kg_pending
-  if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} ]]; then
+  if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} && (-e ${KG_RUN}/journal || ${KG_COUNT} -eq 0) ]]; then
     kg_say "${KG_LAB} is up: nothing to do"
   elif [[ -n ${KG_DRY} ]]; then
     kg_show_plan
