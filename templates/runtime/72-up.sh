@@ -16,7 +16,7 @@ kg_up() {
   kg_forecast
   kg_select
   kg_pending
-  if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} ]]; then
+  if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} && (-d ${KG_RUN} || ${KG_COUNT} -eq 0) ]]; then
     kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is up: nothing to do"
     kg_tell_guard
   elif [[ -n ${KG_DRY} ]]; then

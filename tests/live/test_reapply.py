@@ -347,6 +347,18 @@ def test_plan_says_exactly_what_is_done(hosts: tuple[Host, Host], old: str, new:
     check_edits(hosts, [BASE.replace(old, new)])
 
 
+def test_a_lab_of_a_guest_that_is_not_started_by_itself_is_up_all_the_same(hosts: tuple[Host, Host]) -> None:
+    text = HEADER + "vm va { memory 16M; autostart off }\n"
+    check_edits(hosts, [BASE, text])
+    host = hosts[0]
+    host.build(text)
+    host.setup("up")
+    assert "nothing to do" in host.setup("up").stdout
+    host.setup("vm", "start", "va")
+    assert list(host.guests()) == ["va"]
+    host.down()
+
+
 def test_a_lab_that_has_nothing_any_more_leaves_nothing_and_can_come_again(hosts: tuple[Host, Host]) -> None:
     check_edits(hosts, [BASE, HEADER, BASE])
 
@@ -541,6 +553,7 @@ def test_a_guest_that_no_edit_concerns_keeps_its_process_and_its_connections(hos
         guest = guest_console(host.world, NAME, "web")
         guest.wait_for(r"KVMGEN-GUEST READY[^\n]*\n", 90)
         guest.shell("(nc -ll -p 7000 -e cat >/dev/null 2>&1 </dev/null &)")
+        guest.shell("until netstat -ltn | grep -q :7000; do usleep 100000; done")
         conversations.append(Conversation(host.world.lan, UPLINK_ADDRESS, 7000))
         conversations.append(Conversation(host.world, "10.2.0.10", 7000))
         assert all(conversation.answers("anybody there?") for conversation in conversations)
