@@ -197,4 +197,4 @@ def _crowd(lab: Running) -> None:
     world.run("iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "10.99.0.0/16", "-o", "ens33", "-j", "MASQUERADE")
     world.write(f"/run/kvmgen/{lab.lab.name}x/journal", "of another lab\n")
     world.write(f"/var/lib/kvmgen/{lab.lab.name}x/setup.sh", "of another lab\n")
-    world.run("sh", "-c", "sleep 54321 >/dev/null 2>&1 &")
+    world.run("sh", "-c", "tail -f /dev/null >/dev/null 2>&1 &")
