@@ -101,7 +101,7 @@ kg_ours() {
   if [[ ${KG_FACTS[$1]} == 'sysctl - '* ]]; then
     fact=${KG_FACTS[$1]#sysctl - }
     kg_sysctl_file "${fact%% *}"
-    [[ -e ${REPLY} ]]
+    [[ -e ${REPLY} && -z ${KG_OTHER_BOOT} ]]
     return
   fi
   [[ -z ${KG_NOTED[$1]-} ]] || return 0

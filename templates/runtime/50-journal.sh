@@ -10,6 +10,7 @@ KG_NOTED=()         # number -> phase: what the journal of this boot says
 KG_EXTRA=()         # number -> EXTRA
 KG_LOCK=''          # the lock file once it is held
 KG_SOUND=''         # yes: this file was found as it was generated
+KG_OTHER_BOOT=''    # yes: the state was written in another boot
 KG_FOREIGN_BUILD='' # the sha256 of the build that owns the state, where it is not this one
 
 # kg_sum FILE: REPLY is the sha256 of a script without the line that holds it; status 1 when it cannot be read.
@@ -123,7 +124,10 @@ kg_read_journal() {
   {
     read -r format build line || return 1
     [[ ${format} == 1 && ${build} =~ ^[0-9a-f]{64}$ ]] || return 1
-    [[ ${line} == "${boot}" ]] || return 0
+    if [[ ${line} != "${boot}" ]]; then
+      KG_OTHER_BOOT=yes
+      return 0
+    fi
     if [[ ${build} != "${wanted}" ]]; then
       KG_FOREIGN_BUILD=${build}
       return 0
@@ -152,6 +156,7 @@ kg_open_journal() {
     [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
     kg_die 1 "cannot keep the lab's state in ${KG_RUN} and ${KG_VAR}" 'nothing was changed'
   fi
+  [[ -z ${KG_OTHER_BOOT} ]] || rm -f "${KG_RUN}"/sysctl-*
   KG_LOG=${KG_RUN}/log
 }
 

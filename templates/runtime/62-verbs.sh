@@ -90,7 +90,12 @@ kg_find_daemons() {
     waiting=''
     for n in "${!lost[@]}"; do
       file=${lost[n]}
-      [[ ${KG_NOTED[n]-} != 1 || -z ${KG_DAEMONS[${file}]-} ]] || kg_process "${file}" || waiting=yes
+      case ${KG_NOTED[n]-0}:${KG_SIGNAL} in
+        0:* | 2:0) continue ;;
+        *) ;;
+      esac
+      # A daemon forks twice as it starts, and may so slip through two looks.
+      [[ ${tick} -ge 2 && -z ${KG_DAEMONS[${file}]-} ]] || kg_process "${file}" || waiting=yes
     done
     [[ -n ${waiting} ]] || break
     sleep 0.1

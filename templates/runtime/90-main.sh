@@ -3,7 +3,7 @@
 KG_DRY=''  # yes: -n, nothing at all is touched
 KG_YES=''  # yes: -y, questions are answered with yes
 KG_KEEP='' # yes: --keep, a failure is left as it is
-KG_WAIT='' # --wait SECONDS: how long guests have to go off
+KG_WAIT='' # --wait SECONDS: how long guests have to go off, and another run to end
 KG_JSON='' # yes: status --json
 
 kg_usage() {
@@ -37,7 +37,7 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   --only NAME             only the operations of this name or number
   --slow                  a process for each command, no batches
   --keep                  leave a failure as it is
-  --wait SECONDS          how long guests have to go off (10)
+  --wait SECONDS          how long guests have to go off (10), and another run to end (0)
   --guard SECONDS         how long to wait for confirm before all is taken back (120)
   --no-guard              do not wait for confirm
 

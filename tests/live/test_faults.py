@@ -14,13 +14,14 @@ from subprocess import CompletedProcess
 import pytest
 
 from gen.source import Source
-from tests.faults import Call, Fault, Shims, faults
+from tests.faults import KINDS, Call, Fault, Kind, Shims, faults
 from tests.live.conftest import LABS, Running
 from tests.world import World
 
 pytestmark = pytest.mark.live
 
-CODES = {"fail": 1, "HUP": 129, "INT": 130, "TERM": 143}
+SIGNALS = {"HUP": 129, "INT": 130, "TERM": 143}
+KILLS: tuple[Kind, ...] = ("KILL before", "KILL after")
 EITHER_WAY = (0, 1, 5, 7, 9)
 """What `up` may end with when a program fails that makes nothing of the lab: it goes without, or says no in time."""
 
@@ -48,6 +49,7 @@ class Host:
         self.before = self.world.snapshot()
         self.foreign = frozenset(self.before.lines) - frozenset(bare.lines)
         exactly = frozenset(self.world.snapshot(exact=True).lines) - frozenset(exactly_bare.lines)
+        self.tried = self.restored = self.harmed = 0
         self._foreign_exactly = {line for line in exactly if not re.match(r"files: \S+ d", line)}
 
     def record(self, *options: str) -> list[Call]:
@@ -59,6 +61,7 @@ class Host:
 
     def stop(self, fault: Fault, *options: str) -> CompletedProcess[str]:
         """`up` with the fault, and what brings the host back after it. AssertionError: the host is not as it was."""
+        self.tried += 1
         done = self.shims.run(fault, "bash", self.lab.path, "up", *options)
         said = f"{fault}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         if fault.kind.startswith("KILL"):
@@ -72,8 +75,9 @@ class Host:
         elif fault.kind == "fail" and not fault.call.makes:
             assert done.returncode in EITHER_WAY, said
         else:
-            assert done.returncode == CODES[fault.kind], said
+            assert done.returncode == SIGNALS.get(fault.kind, 1), said
         self.check_restored(said)
+        self.restored += 1
         return done
 
     def check_restored(self, said: str) -> None:
@@ -81,11 +85,14 @@ class Host:
         found = self.world.snapshot()
         if found != self.before:
             found = self.world.snapshot(like=self.before)
+            self.harmed += len(self.foreign - frozenset(found.lines))
         assert found == self.before, said
 
     def check_untouched(self) -> None:
         """AssertionError: something foreign is not the very same thing as at the beginning."""
-        assert self._foreign_exactly <= frozenset(self.world.snapshot(exact=True).lines)
+        harmed = self._foreign_exactly - frozenset(self.world.snapshot(exact=True).lines)
+        self.harmed += len(harmed)
+        assert not harmed
 
     def _down(self) -> str:
         """`down` after KILL. What has no mark yet is the lab's, says -y; what still runs has the lock."""
@@ -119,12 +126,14 @@ def test_whatever_stops_up_the_host_is_as_it_was(
             hosts[n].check_untouched()
             return said
 
-        with ThreadPoolExecutor(len(hosts)) as pool:
-            said = "".join(line for lines in pool.map(stop_some, range(len(hosts))) for line in lines)
+        try:
+            with ThreadPoolExecutor(len(hosts)) as pool:
+                said = "".join(line for lines in pool.map(stop_some, range(len(hosts))) for line in lines)
+        finally:
+            for figure in "tried", "restored", "harmed":
+                record_property(figure, sum(getattr(host, figure) for host in hosts))
         told = set(re.findall(r"^setup.sh: (.+) failed:$", said, re.MULTILINE))
         assert told >= _operations(hosts[0].lab), "an operation never failed, or was not told by its name"
-        record_property("faults", len(chosen))
-        record_property("foreign", len(hosts[0].foreign))
 
 
 def test_down_that_is_killed_anywhere_is_ended_by_another(tmp_path: Path) -> None:
@@ -133,7 +142,7 @@ def test_down_that_is_killed_anywhere_is_ended_by_another(tmp_path: Path) -> Non
         host.lab.setup("up")
         calls = host.shims.record("bash", host.lab.path, "down", "--wait", "0")
         for call in calls:
-            for kind in ("KILL before", "KILL after"):
+            for kind in KILLS:
                 host.lab.setup("up")
                 fault = Fault(kind, call)
                 assert host.shims.run(fault, "bash", host.lab.path, "down", "--wait", "0").returncode == 137
@@ -143,24 +152,20 @@ def test_down_that_is_killed_anywhere_is_ended_by_another(tmp_path: Path) -> Non
 
 def _chosen(name: str, calls: list[Call], options: tuple[str, ...], crowded: bool) -> Iterator[Fault]:
     """The smallest lab is stopped at each call in every way. In the others what all have in common is left out, and
-    where each command is a process, so are three of four KILLs, in turns."""
-    turn = 0
+    where each command is a process, it gets one of the ways to KILL, in turns."""
     for fault in faults(calls):
+        kills = KINDS[4:6] if fault.call.verb else KINDS[4:]
         if name == "netns-basics":
             yield fault
-        elif not fault.call.makes or (crowded and not options and not fault.line and fault.kind in CODES):
+        elif not fault.call.makes or (crowded and not options and fault.kind in SIGNALS):
             continue
-        elif options and fault.kind.startswith("KILL"):
-            turn += 1
-            if turn % 4 == 0:
-                yield fault
-        else:
+        elif not options or fault.kind not in kills or fault.kind == kills[calls.index(fault.call) % len(kills)]:
             yield fault
 
 
 def _operations(lab: Running) -> set[str]:
-    """`KIND OBJECT` of each operation."""
-    return set(re.findall(r"^\d+  (.+)$", lab.setup("explain").stdout, re.MULTILINE))
+    """`KIND OBJECT` of each operation that `up` would do."""
+    return set(re.findall(r"^\+ (.+)  \(", lab.setup("plan", check=False).stdout, re.MULTILINE))
 
 
 def _crowd(lab: Running) -> None:
@@ -192,4 +197,4 @@ def _crowd(lab: Running) -> None:
     world.run("iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "10.99.0.0/16", "-o", "ens33", "-j", "MASQUERADE")
     world.write(f"/run/kvmgen/{lab.lab.name}x/journal", "of another lab\n")
     world.write(f"/var/lib/kvmgen/{lab.lab.name}x/setup.sh", "of another lab\n")
-    world.run("sh", "-c", "sleep 54321 >/dev/null 2>&1 &")
+    world.run("sh", "-c", "tail -f /dev/null >/dev/null 2>&1 &")
