@@ -2,7 +2,7 @@
 # in which each address is on the host at every moment and each route is replaced, never missing. What they were is
 # kept in ${KG_RUN}/uplink-NAME (with .moving while the move is not done), a line each, read by a fixed grammar only.
 
-KG_MOVED=()   # "address FAMILY WORDS" and "route FAMILY WORDS", in the words of `ip`, without the link
+KG_MOVED=()   # "address FAMILY WORDS" and "route FAMILY WORDS", in the words of `ip`, without the link; "mac MAC"
 KG_BATCHES=() # family -> lines for `ip -FAMILY -batch`
 KG_LEASED=''  # yes: an IPv4 address has a limited life, so a DHCP client looks after it
 
@@ -32,7 +32,7 @@ kg_uplink_back() {
 # kg_uplink_back_lines UPLINK BRIDGE: KG_BATCHES is the move back, of what the state file says; without one, of all
 # that the bridge has.
 kg_uplink_back_lines() {
-  local file=${KG_RUN}/uplink-$1
+  local entry file=${KG_RUN}/uplink-$1
   [[ ! -e ${file}.moving ]] || file+=.moving
   if [[ -e ${file} ]]; then
     kg_read_moved "${file}" || return 1
@@ -45,16 +45,25 @@ kg_uplink_back_lines() {
   KG_BATCHES[4]+="link set dev $1 nomaster"$'\n'
   kg_lines 'route replace' "$1"
   kg_lines 'addr del' "$2"
+  for entry in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
+    [[ ${entry} != 'mac '* ]] || KG_BATCHES[4]+="link set dev $2 address ${entry#mac }"$'\n'
+  done
 }
 
 # kg_uplink_lines UPLINK BRIDGE: KG_BATCHES is the move, worked out from the live host.
 kg_uplink_lines() {
-  local mac
+  local mac bridge
   kg_capture_uplink "$1" || return 1
   KG_SAID="there is no link $1"
   mac=$(ip -o link show dev "$1" 2>/dev/null) || return 1
   mac=${mac#*link/ether }
   KG_BATCHES=()
+  if [[ ${KG_FACTS[*]-} != *"link - $2"$'\n'* ]]; then # somebody else's bridge gets its own MAC back
+    KG_SAID="there is no link $2"
+    bridge=$(ip -o link show dev "$2" 2>/dev/null) || return 1
+    bridge=${bridge#*link/ether }
+    KG_MOVED+=("mac ${bridge%% *}")
+  fi
   # With its port's MAC the bridge keeps the host's address at the LAN's DHCP server and in its neighbours' tables.
   [[ ${KG_FACTS[*]-} == *"mac - $2 "* ]] || KG_BATCHES[4]="link set dev $2 address ${mac%% *}"$'\n'
   KG_BATCHES[4]+="link set dev $2 up"$'\n'
@@ -301,14 +310,14 @@ kg_has_own_route() {
 
 # kg_read_moved FILE: KG_MOVED from it; status 1 when a line is not in the grammar that kg_uplink writes.
 kg_read_moved() {
-  local line word='[A-Za-z0-9@.:/_-]+' address route
+  local line word='[A-Za-z0-9@.:/_-]+' address route mac='^mac [0-9a-f:]{17}$'
   address="^address [46] [0-9a-f.:/]+( (peer|brd|any|metric|scope|label|valid_lft|preferred_lft) ${word}| (noprefixroute|mngtmpaddr|home|nodad))*$"
   route="^route [46] [a-z0-9.:/]+( (table|via|src|metric|proto|scope|mtu|mtu lock|advmss|hoplimit|initcwnd|initrwnd|window) ${word}| onlink)*$"
   KG_MOVED=()
   while IFS= read -r line; do
     KG_SAID="a line of $1 is not one that this script wrote: ${line}"
     [[ -z ${line} ]] && continue
-    [[ ${line} =~ ${address} || ${line} =~ ${route} ]] || return 1
+    [[ ${line} =~ ${address} || ${line} =~ ${route} || ${line} =~ ${mac} ]] || return 1
     KG_MOVED+=("${line}")
   done <"$1"
 }

@@ -33,14 +33,14 @@ Guarded = Callable[..., Running]
 
 @pytest.fixture
 def guarded() -> Iterator[Guarded]:
-    """guarded(HOST-COMMANDS..., **options of the World): the lab on a host that has run them, not yet up."""
+    """guarded(HOST-COMMANDS..., lab=LAB): the lab on a host that has run them, not yet up."""
     with ExitStack() as closing:
 
-        def make(*commands: str, **options: object) -> Running:
-            world = closing.enter_context(World(**options))  # type: ignore[arg-type]
+        def make(*commands: str, lab: str = LAB) -> Running:
+            world = closing.enter_context(World())
             for command in commands:
                 world.run("sh", "-c", command)
-            return Running(world, Source("guarded.dsl", LAB), "debian12")
+            return Running(world, Source("guarded.dsl", lab), "debian12")
 
         yield make
 
@@ -462,4 +462,19 @@ def test_the_seconds_of_the_guard_are_a_number(guarded: Guarded) -> None:
     for wrong in "0", "soon", "":
         refused = running.setup("up", "--guard", wrong, check=False)
         assert (refused.returncode, refused.stderr.startswith("setup.sh: `--guard` needs ")) == (2, True)
+    assert running.world.snapshot(like=running.before) == running.before
+
+
+def test_a_bridge_of_somebody_else_gets_its_own_mac_back(guarded: Guarded) -> None:
+    running = guarded(
+        "ip link add br-ex type bridge && ip link set br-ex up && ip address add 172.30.0.1/24 dev br-ex",
+        "ip link add eth7 type veth peer name peer7 && ip link set eth7 master br-ex up && ip link set peer7 up",
+        lab=LAB.replace("{ uplink", "{ external  uplink"),
+    )
+    own = running.world.run("cat", "/sys/class/net/br-ex/address").stdout
+    up(running)
+    assert running.world.run("cat", "/sys/class/net/br-ex/address").stdout == "00:0c:29:7e:1a:62\n"
+    assert reaches(running.world.lan, "192.168.0.162")
+    running.setup("revert")
+    assert running.world.run("cat", "/sys/class/net/br-ex/address").stdout == own
     assert running.world.snapshot(like=running.before) == running.before
