@@ -187,7 +187,7 @@ def check_one_edit(host: Host, text: str) -> None:
 
 
 @settings(
-    max_examples=25,
+    max_examples=21,
     derandomize=True,
     deadline=None,
     database=None,
