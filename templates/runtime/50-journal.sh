@@ -56,12 +56,12 @@ kg_lock() {
       rm -f "${KG_RUN}.lock"
       kg_unmake_folder "${KG_RUN%/*}"
       kg_die 5 'flock does not work, without which nobody can tell whether another run is at work'
-    elif [[ ${status} -eq 1 ]]; then # else its holder removed the file while this run opened it
+    elif [[ ${status} -eq 1 ]]; then
       [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
       [[ ${tick} -lt $((${KG_WAIT:-0} * 5)) ]] || kg_die 7 "another run for the lab ${KG_LAB} is at work" \
         "it holds ${KG_RUN}.lock; --wait SECONDS waits for it"
       sleep 0.2
-    fi
+    fi # with 0, the file was removed by its holder while this run opened it
   done
 }
 

@@ -166,7 +166,7 @@ kg_down() {
   fi
   if [[ ${#KG_SUSPECTS[@]} -gt 0 ]]; then
     kg_tell_left "${KG_SUSPECTS[@]}"
-    kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each, down -y does not'
+    kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each, down -y removes them'
     kg_leave 8
   fi
   kg_settle_guard
