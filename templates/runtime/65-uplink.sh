@@ -14,8 +14,7 @@ kg_uplink() {
   KG_SAID="cannot write ${file}"
   { printf '%s\n' ${KG_MOVED[@]+"${KG_MOVED[@]}"} >"${file}.moving"; } 2>/dev/null || return 1
   [[ -z ${KG_LEASED} ]] || kg_say "note: $1 has its address from DHCP. It moves to $2 with what is left of its lease."
-  if kg_move; then
-    mv -f "${file}.moving" "${file}"
+  if kg_move && mv -f "${file}.moving" "${file}"; then
     return
   fi
   said=${KG_SAID}
@@ -125,11 +124,13 @@ kg_capture() {
   KG_MOVED=()
   KG_LEASED=''
   for family in 4 6; do
-    said=$(ip "-${family}" -o addr show dev "$1" scope global 2>/dev/null)
+    [[ ${family} == 4 || -e /proc/net/if_inet6 ]] || continue
+    KG_SAID="cannot see the addresses and routes of $1"
+    said=$(ip "-${family}" -o addr show dev "$1" scope global 2>/dev/null) || return 1
     while IFS= read -r line; do
       [[ -z ${line} ]] || kg_capture_address "$1" "${family}" "${line}" || return 1
     done < <(printf '%s\n' "${said}")
-    said=$(ip "-${family}" -o route show table main 2>/dev/null)
+    said=$(ip "-${family}" -o route show table main 2>/dev/null) || return 1
     while IFS= read -r line; do
       [[ " ${line} " != *" dev $1 "* ]] || kg_capture_route "$1" "${family}" "${line}" || return 1
     done < <(printf '%s\n' "${said}")
