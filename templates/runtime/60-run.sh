@@ -253,7 +253,7 @@ kg_count() {
 # kg_run_spaces NAMESPACE...: the `ip` batches of namespaces, which do not see each other: xargs, which is small, starts
 # them sooner than this shell could, two at a time.
 kg_run_spaces() {
-  local space files=() status=0
+  local space files=() status=0 told='' said
   if [[ $# -gt 3 && -z ${KG_BACKWARD} ]]; then
     for space in "$@"; do
       files+=("${KG_RUN}/batch.${space}")
@@ -264,18 +264,26 @@ kg_run_spaces() {
       REPLY=$(
         trap '' HUP INT TERM
         printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' ip -n '{}' -batch "${KG_RUN}/batch.{}" 2>&1
-      ) || kg_log "${REPLY}"
+      ) || {
+        status=1
+        kg_log "${REPLY}"
+      }
+      said=${REPLY}
       for space in "$@"; do
-        case ${REPLY} in
+        case ${said} in
           *"Command failed ${KG_RUN}/batch.${space}:"* | *"\"${space}\""*)
-            kg_count "ip ${space}" "${REPLY}" "${KG_RUN}/batch.${space}"
+            kg_count "ip ${space}" "${said}" "${KG_RUN}/batch.${space}"
+            told=yes
             ;;
-          *) kg_count "ip ${space}" '' ;;
+          *) kg_count "ip ${space}" '' ;; # at most: what did not run is taken back in vain
         esac
       done
+      [[ ${status} -eq 0 || -n ${told} ]] ||
+        kg_fail "${KG_NUMBERS_OF["ip $1"]%% *}" "ip -n NAMESPACE -batch ${KG_RUN}/batch.NAMESPACE, for $*" "${said}"
+      rm -f "${files[@]}"
+      return
     fi
     rm -f "${files[@]}"
-    [[ ${status} -ne 0 ]] || return 0
   fi
   for space in "$@"; do
     kg_going || break
@@ -337,7 +345,11 @@ kg_execute() {
   if [[ $1 == kg_* ]]; then
     kg_verb "$@" || status=$?
   else
-    "$@" </dev/null >"${KG_RUN}/said" 2>&1 9>&- &
+    if [[ ${KG_FACTS[n]} == 'process '* ]]; then # a daemon: the lock would never be free again
+      "$@" </dev/null >"${KG_RUN}/said" 2>&1 9>&- &
+    else
+      "$@" </dev/null >"${KG_RUN}/said" 2>&1 &
+    fi
     kg_await "$!" "${KG_RUN}/said" || status=$?
   fi
   if [[ ${status} -eq 0 || ${status} -gt 128 ]]; then # a command that was killed may have done its work
