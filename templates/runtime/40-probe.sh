@@ -41,7 +41,7 @@ kg_judge() {
 
 # kg_miss FACT: REPLY is why a fact of operation n does not hold: absent, differs or foreign.
 kg_miss() {
-  local rest=${1#* }
+  local rest=${1#* } holder
   REPLY=absent
   case $1 in
     'netns '*) [[ -z ${KG_THERE[$1]-} ]] || REPLY=foreign ;;
@@ -55,6 +55,13 @@ kg_miss() {
       fi
       ;;
     'symlink '*) [[ ! -e ${rest% *} && ! -L ${rest% *} ]] || REPLY=foreign ;;
+    'address - '*) # on another link than the lab's own
+      rest=${rest#- }
+      holder=${rest##* }
+      holder=${KG_HOLDER[${holder%/*}]-}
+      [[ -z ${holder} || ${holder} == "${rest%% *}" || -n ${KG_IS["link - ${holder}"]-} ]] || REPLY=foreign
+      ;;
+    'process '*) [[ -z ${KG_SERVES[n]-} ]] || ! kg_names_served || REPLY=foreign ;;
     'up '*) [[ -z ${KG_THERE[${rest}]-} ]] || REPLY=differs ;;
     'mtu '* | 'mac '* | 'stp '*) [[ -z ${KG_THERE[${rest% *}]-} ]] || REPLY=differs ;;
     'sysctl '*) [[ -z ${KG_VALUE[${rest% *}]-} ]] || REPLY=differs ;;
@@ -70,11 +77,28 @@ kg_miss() {
   esac
 }
 
+# kg_names_served: whether a server listens for names on all addresses of the host: then no other can on one of them.
+kg_names_served() {
+  local IFS=' ' file address
+  for file in /proc/net/tcp /proc/net/tcp6; do
+    while read -r _ address _; do
+      [[ ${address} != 0*:0035 || ${address} == *[!0]*:* ]] || return 0
+    done 2>/dev/null <"${file}"
+  done
+  return 1
+}
+
 # kg_ours NUMBER: whether this lab made what stands of the operation. The journal of this boot says so, or a mark
 # that the object itself bears: the alias of a link, the alias of a namespace's lo, the name of a chain of the
-# lab's own, a pid file or a file in the lab's own folder.
+# lab's own, a pid file or a file in the lab's own folder; of a sysctl, its former value there.
 kg_ours() {
   local IFS=$'\n' fact
+  if [[ ${KG_FACTS[$1]} == 'sysctl - '* ]]; then
+    fact=${KG_FACTS[$1]#sysctl - }
+    kg_sysctl_file "${fact%% *}"
+    [[ -e ${REPLY} && -z ${KG_OTHER_BOOT} ]]
+    return
+  fi
   [[ -z ${KG_NOTED[$1]-} ]] || return 0
   for fact in ${KG_FACTS[$1]}; do
     [[ -n ${KG_IS[${fact}]-} ]] || continue
@@ -96,7 +120,8 @@ kg_stands() {
   path=${KG_FACTS[$1]#* }
   path=${path% *}
   case ${KG_FACTS[$1]} in
-    "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) [[ -n ${KG_THERE["file ${path}"]-} ]] ;;
+    "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) [[ -n ${KG_THERE["file ${path}"]-} || -e ${path}.kvmgen ]] ;;
+    'file '*) [[ -n ${KG_NOTED[$1]-} && -e ${path}.kvmgen ]] ;;
     'bridged '*) [[ -e ${KG_RUN}/uplink-${path} || -e ${KG_RUN}/uplink-${path}.moving ]] ;;
     *) return 1 ;;
   esac

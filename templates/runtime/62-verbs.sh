@@ -1,14 +1,11 @@
 # The verbs that lab parts use as commands where one of the system's own would not do: files, sysctls, and the end
 # of processes. Each is one operation's; `KG_AT` is its number, KG_SAID what to tell when it fails.
 
-# kg_write MODE PATH: the content that came with the operation, whole or not at all.
+declare -A KG_DAEMONS=() # pid file of this lab's -> the process that was told to write it
+
+# kg_write MODE PATH: the content that came with the operation, whole or not at all. The journal has the number of
+# folders that are made for it.
 kg_write() {
-  local folder=${2%/*} depth=0
-  while [[ ! -d ${folder:-/} ]]; do
-    depth=$((depth + 1))
-    folder=${folder%/*}
-  done
-  KG_EXTRA[KG_AT]=${depth}
   KG_SAID="cannot write $2"
   mkdir -p "${2%/*}" && printf '%s' "${KG_CONTENT[KG_AT]}" 2>/dev/null >"$2.kvmgen" && chmod "$1" "$2.kvmgen" &&
     mv -f "$2.kvmgen" "$2" && return
@@ -27,17 +24,101 @@ kg_write_back() {
   done
 }
 
-# kg_sysctl KEY VALUE: sets it. The journal has the former value.
-kg_sysctl() {
-  kg_sysctl_path "$1"
-  KG_SAID="cannot set $1 to $2"
-  { printf '%s\n' "$2" >"${REPLY}"; } 2>/dev/null
+# kg_sysctl_file KEY: REPLY is the file with its value from before the lab. While it is there, the lab needs the sysctl.
+kg_sysctl_file() {
+  REPLY=${KG_RUN}/sysctl-${1//\//:}
 }
 
-# kg_sysctl_back KEY: the former value, which the journal has. It is called only where the value is still the lab's.
+# kg_sysctl KEY VALUE: sets it, and keeps the former value. Labs do this one at a time, since they share sysctls.
+kg_sysctl() {
+  local file former
+  kg_sysctl_file "$1"
+  file=${REPLY}
+  kg_sysctl_path "$1"
+  KG_SAID="cannot set $1 to $2"
+  {
+    flock 8
+    if [[ ! -e ${file} ]] && ! { read -r former <"${REPLY}" && printf '%s\n' "${former}" >"${file}"; } 2>/dev/null; then
+      rm -f "${file}"
+      return 1
+    fi
+    { printf '%s\n' "$2" >"${REPLY}"; } 2>/dev/null
+  } 8<"${KG_RUN%/*}"
+}
+
+# kg_sysctl_back KEY: the former value. It is called only where the value is still the lab's. Where another lab needs it
+# as well it stays, and the former value goes to a lab that found it as this one had set it.
 kg_sysctl_back() {
+  local file former='' value='' other theirs heir=''
+  kg_sysctl_file "$1"
+  file=${REPLY}
+  kg_sysctl_path "$1"
   KG_SAID="the former value of $1 is not known"
-  [[ -n ${KG_EXTRA[KG_AT]-} ]] && kg_sysctl "$1" "${KG_EXTRA[KG_AT]}"
+  {
+    flock 8
+    { read -r former <"${file}" && read -r value <"${REPLY}"; } 2>/dev/null
+    [[ -n ${former} && ${former} != *[!0-9]* ]] || return 1
+    for other in "${KG_RUN%/*}"/*/"${file##*/}"; do
+      [[ -e ${other} && ! ${other} -ef ${file} ]] || continue
+      heir=${other}
+      { read -r theirs <"${other}"; } 2>/dev/null
+      [[ ${theirs} != "${value}" ]] || break
+    done
+    KG_SAID="cannot set $1 to ${former}"
+    if [[ -z ${heir} ]]; then
+      { printf '%s\n' "${former}" >"${REPLY}"; } 2>/dev/null || return 1
+    elif [[ ${theirs} == "${value}" ]]; then
+      { printf '%s\n' "${former}" >"${heir}"; } 2>/dev/null || return 1
+    fi
+    rm -f "${file}"
+  } 8<"${KG_RUN%/*}"
+}
+
+# kg_find_daemons: a daemon or guest whose pid file is lost gets it again. One that was about to start when the run ended
+# has 10 seconds to write its own.
+kg_find_daemons() {
+  local n file tick waiting lost=()
+  for n in "${!KG_FACTS[@]}"; do
+    [[ ${KG_FACTS[n]} == 'process '* ]] || continue
+    file=${KG_FACTS[n]#process }
+    file=${file%%$'\n'*}
+    kg_process "${file}" || lost[n]=${file}
+  done
+  [[ ${#lost[@]} -gt 0 ]] || return 0
+  for ((tick = 0; tick < 100; tick++)); do
+    kg_list_daemons
+    waiting=''
+    for n in "${!lost[@]}"; do
+      file=${lost[n]}
+      case ${KG_NOTED[n]-0}:${KG_SIGNAL} in
+        0:* | 2:0) continue ;;
+        *) ;;
+      esac
+      # A daemon forks twice as it starts, and may so slip through two looks.
+      [[ ${tick} -ge 2 && -z ${KG_DAEMONS[${file}]-} ]] || kg_process "${file}" || waiting=yes
+    done
+    [[ -n ${waiting} ]] || break
+    sleep 0.1
+  done
+  for file in "${lost[@]}"; do
+    if [[ -n ${KG_DAEMONS[${file}]-} ]] && ! kg_process "${file}"; then
+      { mkdir -p "${file%/*}" && printf '%s\n' "${KG_DAEMONS[${file}]}" >"${file}"; } 2>/dev/null
+    fi
+  done
+}
+
+# kg_list_daemons: KG_DAEMONS, from the command lines of all processes.
+kg_list_daemons() {
+  local process word last
+  KG_DAEMONS=()
+  for process in /proc/[0-9]*; do
+    last=''
+    while IFS= read -r -d '' word; do
+      [[ ${last} != -pidfile ]] || word="--pid-file=${word}"
+      [[ ${word} != "--pid-file=${KG_RUN}/"* ]] || KG_DAEMONS[${word#*=}]=${process#/proc/}
+      last=${word}
+    done 2>/dev/null <"${process}/cmdline"
+  done
 }
 
 # kg_stop PIDFILE...: asks all these processes to end, waits up to 5 seconds, and ends those that have not.

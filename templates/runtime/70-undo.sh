@@ -96,13 +96,13 @@ kg_tell_left() {
   kg_warn 'not all could be taken back; this is left:' "${lines[@]}"
 }
 
-# kg_suspect: KG_SUSPECTS: links and namespaces without a mark that a run was about to make when it was killed. It may
-# have made them, or somebody else since.
+# kg_suspect: KG_SUSPECTS: those of KG_CHOSEN that are links and namespaces without a mark, which a run was about to make
+# when it was killed. It may have made them, or somebody else since.
 kg_suspect() {
   local n name
   KG_SUSPECTS=()
   for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
-    [[ ${KG_NOTED[n]} == 1 && -z ${KG_FOUND[n]-} ]] || continue
+    [[ ${KG_NOTED[n]} == 1 && -z ${KG_FOUND[n]-} && -n ${KG_CHOSEN[n]-} ]] || continue
     name=${KG_FACTS[n]%%$'\n'*}
     case ${name} in
       'link '*) [[ -z ${KG_THERE[${name#link }]-} ]] || KG_SUSPECTS+=("${n}") ;;
@@ -127,9 +127,10 @@ kg_down() {
   [[ -z ${KG_FOREIGN_BUILD} ]] ||
     kg_warn "another build made the lab, and its script is gone: only what bears the lab's mark is taken back"
   [[ -n ${KG_ONLY} ]] || KG_OUTSIDE=yes
+  [[ -n ${KG_DRY} ]] || kg_find_daemons
   kg_judge
-  kg_suspect
   kg_select
+  kg_suspect
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     if kg_stands "${n}"; then
       [[ ${KG_KIND[n]} != guest ]] || guests=yes
@@ -148,18 +149,22 @@ kg_down() {
     return
   fi
   kg_own_folder
+  if [[ ${#KG_SUSPECTS[@]} -gt 0 && (-n ${KG_YES} || -t 0) ]]; then kg_ask_about_suspects; fi
   trap '' HUP INT TERM
   trap : PIPE
   [[ -z ${guests} || -n ${KG_ONLY} ]] || kg_power_down_all "${KG_WAIT:-10}"
   kg_take_back
-  trap - HUP INT TERM
   if [[ ${#KG_LEFT[@]} -gt 0 ]]; then
     kg_tell_left "${KG_LEFT[@]}"
     kg_leave 8
   fi
+  if [[ ${#KG_SUSPECTS[@]} -gt 0 ]]; then # those that did not go with something else
+    kg_select
+    kg_suspect
+  fi
   if [[ ${#KG_SUSPECTS[@]} -gt 0 ]]; then
     kg_tell_left "${KG_SUSPECTS[@]}"
-    kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each'
+    kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each, down -y removes them'
     kg_leave 8
   fi
   [[ -n ${KG_ONLY} ]] || kg_forget
@@ -170,10 +175,10 @@ kg_down() {
 # kg_repair: what a killed run began and did not mark is taken for the lab's own, if the answer is yes; then `up` or
 # `down` goes on from there.
 kg_repair() {
-  local n answer lines=()
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
   kg_judge
+  kg_select
   kg_suspect
   if [[ ${#KG_SUSPECTS[@]} -eq 0 ]]; then
     kg_say 'nothing is in doubt'
@@ -181,17 +186,28 @@ kg_repair() {
   fi
   kg_own_folder
   KG_CHOSEN=()
+  kg_ask_about_suspects
+  trap '' HUP INT TERM
+  kg_take_back
+  kg_say "${#KG_CHOSEN[@]} removed; setup.sh up or setup.sh down goes on from here"
+}
+
+# kg_ask_about_suspects: those that the lab made, by the answers, are added to KG_CHOSEN; the others are none of its business.
+kg_ask_about_suspects() {
+  local n answer others=()
   for n in "${KG_SUSPECTS[@]}"; do
     kg_place "${n}"
     printf '%s %s (%s)\n  was about to be made when a run was killed, and is there without a mark. Remove it? [y/N] ' \
       "${KG_KIND[n]}" "${KG_OBJECT[n]}" "${REPLY}"
     answer=${KG_YES}
     if [[ -n ${KG_YES} ]]; then printf 'yes\n'; else read -r answer || :; fi
-    [[ ${answer} != [yY]* ]] || KG_CHOSEN[n]=yes
+    if [[ ${answer} == [yY]* ]]; then
+      KG_CHOSEN[n]=yes
+      KG_RAN[n]=1
+    else
+      others+=("${n}")
+    fi
   done
-  trap '' HUP INT TERM
-  for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do KG_RAN[n]=1; done
-  kg_take_back
-  kg_journal 4 "${KG_SUSPECTS[@]}" || :
-  kg_say "${#KG_CHOSEN[@]} removed; setup.sh up or setup.sh down goes on from here"
+  KG_SUSPECTS=()
+  [[ ${#others[@]} -eq 0 ]] || kg_journal 4 "${others[@]}" || :
 }

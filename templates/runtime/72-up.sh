@@ -46,9 +46,7 @@ kg_pending() {
 # kg_make: the operations in KG_CHOSEN, all or nothing.
 kg_make() {
   local n again=() count
-  trap 'KG_SIGNAL=1' HUP
-  trap 'KG_SIGNAL=2' INT
-  trap 'KG_SIGNAL=15' TERM
+  kg_note_signals
   trap : PIPE
   if [[ -n ${KG_COPY} ]]; then
     kg_replace_older
@@ -57,6 +55,7 @@ kg_make() {
     kg_pending
   fi
   kg_open_journal
+  kg_claim_sysctls
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
     [[ ${KG_STATE[n]} == differs && -n ${KG_FOUND[n]-} ]] || continue
     case ${KG_FACTS[n]} in
@@ -78,8 +77,19 @@ kg_make() {
   if [[ -n ${KG_FAILED} || ${KG_SIGNAL} -ne 0 ]] || ! mv -f "${KG_VAR}/setup.sh.new" "${KG_VAR}/setup.sh"; then
     kg_roll_back
   fi
-  trap - HUP INT TERM
+  trap '' HUP INT TERM # from here on it is done, and the exit code is to say so
   kg_say "${KG_LAB} is up: ${count} made, $((KG_COUNT - count)) were right"
+}
+
+# kg_claim_sysctls: a sysctl that is right already may be so for another lab, which must not take it back before this one.
+kg_claim_sysctls() {
+  local n rest
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    [[ ${KG_STATE[n]}:${KG_FACTS[n]} == 'right:sysctl - '* ]] || continue
+    rest=${KG_FACTS[n]#sysctl - }
+    rest=${rest%%$'\n'*}
+    kg_sysctl "${rest%% *}" "${rest#* }" || kg_fail "${n}" "sysctl -w ${rest/ /=}" "${KG_SAID}"
+  done
 }
 
 # kg_roll_back: tells why, takes back what this run did, and leaves with the exit code.
@@ -106,6 +116,7 @@ kg_roll_back() {
   for n in ${KG_RAN[@]+"${!KG_RAN[@]}"}; do
     [[ ${KG_RAN[n]} -eq 0 || -n ${KG_STANDS[n]-} ]] || KG_CHOSEN[n]=yes
   done
+  kg_find_daemons
   kg_take_back
   rm -f "${KG_VAR}/setup.sh.new"
   if [[ ${#KG_LEFT[@]} -gt 0 ]]; then

@@ -41,10 +41,11 @@ kg_print() {
       ;;
     kg_sysctl) printf 'sysctl -w %s=%s\n' "$2" "$3" ;;
     kg_sysctl_back)
-      if [[ -n ${KG_EXTRA[KG_AT]-} ]]; then
-        printf 'sysctl -w %s=%s\n' "$2" "${KG_EXTRA[KG_AT]}"
+      kg_sysctl_file "$2"
+      if { read -r line <"${REPLY}"; } 2>/dev/null && [[ -n ${line} && ${line} != *[!0-9]* ]]; then
+        printf 'sysctl -w %s=%s\n' "$2" "${line}"
       else
-        printf '# sysctl -w %s=VALUE: the former value, which the journal has once the lab is up\n' "$2"
+        printf '# sysctl -w %s=VALUE: the former value, which is in %s once the lab is up\n' "$2" "${REPLY}"
       fi
       ;;
     kg_stop)

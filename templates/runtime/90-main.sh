@@ -3,7 +3,7 @@
 KG_DRY=''  # yes: -n, nothing at all is touched
 KG_YES=''  # yes: -y, questions are answered with yes
 KG_KEEP='' # yes: --keep, a failure is left as it is
-KG_WAIT='' # --wait SECONDS: how long guests have to go off
+KG_WAIT='' # --wait SECONDS: how long guests have to go off, and another run to end
 KG_JSON='' # yes: status --json
 
 kg_usage() {
@@ -30,7 +30,7 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   --only NAME             only the operations of this name or number
   --slow                  a process for each command, no batches
   --keep                  leave a failure as it is
-  --wait SECONDS          how long guests have to go off (10)
+  --wait SECONDS          how long guests have to go off (10), and another run to end (0)
 
 environment: KVMGEN_ACCEL=kvm|tcg|kvm:tcg runs guests that way, whatever this host seems to have
 
@@ -47,7 +47,7 @@ kg_load() {
 
 # kg_prepare: what every command needs that changes the host. With -n, nothing.
 kg_prepare() {
-  kg_integrity
+  kg_integrity || exit 9 # also where the damage is in there
   if [[ -z ${KG_DRY} ]]; then
     [[ ${EUID} -eq 0 ]] || kg_die 5 'the networks of a host are changed by root only'
     kg_lock
@@ -66,6 +66,7 @@ kg_restart() {
   [[ -z ${KG_DRY} ]] || return 0
   KG_FED=()
   KG_RAN=()
+  kg_leave_on_signals
   kg_up
 }
 
