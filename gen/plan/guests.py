@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gen.encode import qemu, qemu_value
 from gen.model import Disk, Lab, Network, Vm, VmNic
-from gen.plan.operation import Builder
+from gen.plan.operation import ROOT, Builder
 from gen.profile import Profile
 from gen.shell import Command, Shell, quote
 from gen.source import Span
@@ -106,10 +106,16 @@ def _add_guest(build: Builder, vm: Vm, networks: dict[str, Network], profile: Pr
         vm.at,
         do=[qemu_command(build, vm, networks, profile)],
         undo=[("kg_stop", pid_file)],
-        probe=[("process", pid_file)],
+        probe=[("process", pid_file), *_plugged(vm)],
         look=("cat", pid_file),
         manual=not vm.autostart,
     )
+
+
+def _plugged(vm: Vm) -> list[Command]:
+    """The probes of a guest's taps: the lab's own, and in their bridges."""
+    taps = [(nic.tap or "", nic.network) for nic in vm.nics if nic.network is not None]
+    return [probe for tap, bridge in taps for probe in (("link", ROOT, tap), ("port", ROOT, tap, bridge))]
 
 
 def qemu_command(build: Builder, vm: Vm, networks: dict[str, Network], profile: Profile) -> Command:

@@ -18,6 +18,7 @@ KG_FACTS=()             # number -> its probes, a line each: the facts that hold
 KG_PARTS=()             # number -> how many commands make it; none: a thing that must be there already
 KG_UNDOABLE=()          # number -> yes: it has an undo command
 KG_CONTENT=()           # number -> the content of the file that it writes
+KG_SERVES=()            # number -> yes: it serves names on the host
 KG_MANUAL=()            # number -> yes: done on demand only, by `vm start`
 KG_ASKED=()             # the probes that are asked one at a time: files, processes, sysctls
 declare -A KG_WANTED=() # "PROBE NAMESPACE" -> yes: what a snapshot has to look at
@@ -69,6 +70,7 @@ kg_do() {
     load)
       KG_PARTS[KG_AT]=$((${KG_PARTS[KG_AT]-0} + 1))
       [[ $1 != kg_write ]] || kg_take_content "$3"
+      [[ $1 != dnsmasq || " $* " == *' --port=0 '* ]] || KG_SERVES[KG_AT]=yes
       ;;
     makeyes) kg_feed "${KG_AT}" "$@" ;;
     printyes) kg_print "$@" ;;

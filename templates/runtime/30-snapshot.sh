@@ -4,6 +4,7 @@
 declare -A KG_IS=()     # fact -> yes
 declare -A KG_THERE=()  # "NAMESPACE LINK" -> its ifindex, whoever made it; "netns NAME" -> yes
 declare -A KG_MASTER=() # "NAMESPACE LINK" -> the bridge that it is a port of
+declare -A KG_HOLDER=() # address of the host -> the link that has it
 declare -A KG_VALUE=()  # "NAMESPACE KEY" -> value of a sysctl
 KG_OUTSIDE=''           # yes: namespaces that the journal knows are not looked into
 KG_NEWEST=0             # the highest ifindex on the host
@@ -41,7 +42,7 @@ kg_ask() {
     printf 'in %s\n' "${space}"
     ip ${name[@]+"${name[@]}"} -o -batch - <<<"${asked}"
     if kg_wanted "${space}" stp; then ip ${name[@]+"${name[@]}"} -o -d link show type bridge; fi
-    if kg_wanted "${space}" chain rule; then kg_in "${space}" iptables-save; fi
+    if kg_wanted "${space}" chain rule; then kg_in "${space}" iptables-save || printf 'unseen\n'; fi
     if kg_wanted "${space}" qdisc; then kg_in "${space}" tc qdisc show; fi
     if [[ ${space} != - ]] && kg_wanted "${space}" sysctl; then
       keys=()
@@ -58,10 +59,11 @@ kg_ask() {
 
 # kg_snapshot: fills the tables above.
 kg_snapshot() {
-  local space half=no first=(-) second=() said more=''
+  local space half=no first=(-) second=() said more='' unseen=''
   KG_IS=()
   KG_THERE=()
   KG_MASTER=()
+  KG_HOLDER=()
   KG_VALUE=()
   KG_NEWEST=0
   kg_trust_journal
@@ -85,8 +87,17 @@ kg_snapshot() {
   fi
   kg_hear "${said}"
   kg_hear "${more}"
+  [[ -n ${KG_THERE["- lo"]-} ]] || kg_refuse_blind ip
+  [[ -z ${unseen} ]] || kg_refuse_blind iptables-save
   kg_check_asked
   kg_read_files
+}
+
+# kg_refuse_blind TOOL: nothing is done on a host that cannot be seen. That a tool is missing is told by the doctor.
+kg_refuse_blind() {
+  local code=1
+  [[ -z ${KG_BACKWARD} ]] || code=8
+  ! type -P "$1" >/dev/null || kg_die "${code}" "cannot see what this host has: \`$1\` fails"
 }
 
 # kg_trust_journal: a namespace bears its mark only when its own commands have run; the journal knows it by its inode
@@ -154,6 +165,8 @@ kg_hear() {
         index=${rest#* inet}
         index=${index#* }
         KG_IS["address ${space} ${rest%% *} ${index%% *}"]=yes
+        index=${index%% *}
+        [[ ${space} != - ]] || KG_HOLDER[${index%/*}]=${rest%% *}
         ;;
       'qdisc '*)
         rest=${line#qdisc }
@@ -167,6 +180,7 @@ kg_hear() {
         ;;
       -A*) KG_IS["rule ${space} ${table} ${line}"]=yes ;;
       '#'* | COMMIT) ;;
+      unseen) [[ ${space} != - ]] || unseen=yes ;;
       *' = '*)
         KG_VALUE["${space} ${line%% = *}"]=${line#* = }
         KG_IS["sysctl ${space} ${line%% = *} ${line#* = }"]=yes
