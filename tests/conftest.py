@@ -1,6 +1,7 @@
 """What all tests share: the marker `live`, private worlds, and readable differences of snapshots."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -30,6 +31,19 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
         more = [f"and {len(lines) - 100} lines more"] if len(lines) > 100 else []
         return ["the host differs: - expected, + found", *lines[:100], *more]
     return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests/live/test_faults.py found, in figures."""
+    figures: Counter[str] = Counter()
+    for outcome in "passed", "failed":
+        for report in terminalreporter.getreports(outcome):
+            figures.update({name: value for name, value in report.user_properties if isinstance(value, int)})
+    if figures:
+        terminalreporter.write_line(
+            f"faults tried: {figures['tried']}, hosts restored: {figures['restored']}, "
+            f"foreign objects harmed: {figures['harmed']}"
+        )
 
 
 @pytest.fixture
