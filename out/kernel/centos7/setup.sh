@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile centos7
 # sha256 of kernel.dsl: 551bbd356bb36b72794a5f98a119a7f0c799451126a38aa6665341224eaede35
-# sha256 of the runtime: 5cd3101f6caf0c6c87c5f94fad9abcfb3a15742abfa841b302d6a785cfe69933
+# sha256 of the runtime: 1101f7ddd73c6335d0e77e04e5206fd16e8e1b88c5cdab1addb82c50221b126d
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=80c7a09ecbf94a95ca085b59820990af75aa64f6b9b9a9454f0ae6acf2f1f4c9
+readonly KG_SHA256=44bf3484119f002cd4031a3882462759cbf84f0dce6a932bb2bdf84b1c772ae7
 readonly KG_LAB=kernel-and-more
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=centos7
 readonly KG_DSL=kernel.dsl
 readonly KG_DSL_SHA256=551bbd356bb36b72794a5f98a119a7f0c799451126a38aa6665341224eaede35
-readonly KG_RUNTIME_SHA256=5cd3101f6caf0c6c87c5f94fad9abcfb3a15742abfa841b302d6a785cfe69933
+readonly KG_RUNTIME_SHA256=1101f7ddd73c6335d0e77e04e5206fd16e8e1b88c5cdab1addb82c50221b126d
 readonly KG_RUN=/run/kvmgen/kernel-and-more
 readonly KG_VAR=/var/lib/kvmgen/kernel-and-more
 readonly KG_BATCH=no
@@ -1117,7 +1117,7 @@ kg_ours() {
   if [[ ${KG_FACTS[$1]} == 'sysctl - '* ]]; then
     fact=${KG_FACTS[$1]#sysctl - }
     kg_sysctl_file "${fact%% *}"
-    [[ -e ${REPLY} ]]
+    [[ -e ${REPLY} && -z ${KG_OTHER_BOOT} ]]
     return
   fi
   [[ -z ${KG_NOTED[$1]-} ]] || return 0
@@ -1191,6 +1191,7 @@ KG_NOTED=()         # number -> phase: what the journal of this boot says
 KG_EXTRA=()         # number -> EXTRA
 KG_LOCK=''          # the lock file once it is held
 KG_SOUND=''         # yes: this file was found as it was generated
+KG_OTHER_BOOT=''    # yes: the state was written in another boot
 KG_FOREIGN_BUILD='' # the sha256 of the build that owns the state, where it is not this one
 
 # kg_sum FILE: REPLY is the sha256 of a script without the line that holds it; status 1 when it cannot be read.
@@ -1236,12 +1237,12 @@ kg_lock() {
       rm -f "${KG_RUN}.lock"
       kg_unmake_folder "${KG_RUN%/*}"
       kg_die 5 'flock does not work, without which nobody can tell whether another run is at work'
-    elif [[ ${status} -eq 1 ]]; then # else its holder removed the file while this run opened it
+    elif [[ ${status} -eq 1 ]]; then
       [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
       [[ ${tick} -lt $((${KG_WAIT:-0} * 5)) ]] || kg_die 7 "another run for the lab ${KG_LAB} is at work" \
         "it holds ${KG_RUN}.lock; --wait SECONDS waits for it"
       sleep 0.2
-    fi
+    fi # with 0, the file was removed by its holder while this run opened it
   done
 }
 
@@ -1304,7 +1305,10 @@ kg_read_journal() {
   {
     read -r format build line || return 1
     [[ ${format} == 1 && ${build} =~ ^[0-9a-f]{64}$ ]] || return 1
-    [[ ${line} == "${boot}" ]] || return 0
+    if [[ ${line} != "${boot}" ]]; then
+      KG_OTHER_BOOT=yes
+      return 0
+    fi
     if [[ ${build} != "${wanted}" ]]; then
       KG_FOREIGN_BUILD=${build}
       return 0
@@ -1333,6 +1337,7 @@ kg_open_journal() {
     [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
     kg_die 1 "cannot keep the lab's state in ${KG_RUN} and ${KG_VAR}" 'nothing was changed'
   fi
+  [[ -z ${KG_OTHER_BOOT} ]] || rm -f "${KG_RUN}"/sysctl-*
   KG_LOG=${KG_RUN}/log
 }
 
@@ -1979,7 +1984,12 @@ kg_find_daemons() {
     waiting=''
     for n in "${!lost[@]}"; do
       file=${lost[n]}
-      [[ ${KG_NOTED[n]-} != 1 || -z ${KG_DAEMONS[${file}]-} ]] || kg_process "${file}" || waiting=yes
+      case ${KG_NOTED[n]-0}:${KG_SIGNAL} in
+        0:* | 2:0) continue ;;
+        *) ;;
+      esac
+      # A daemon forks twice as it starts, and may so slip through two looks.
+      [[ ${tick} -ge 2 && -z ${KG_DAEMONS[${file}]-} ]] || kg_process "${file}" || waiting=yes
     done
     [[ -n ${waiting} ]] || break
     sleep 0.1
@@ -2030,7 +2040,7 @@ kg_stop() {
 # in which each address is on the host at every moment and each route is replaced, never missing. What they were is
 # kept in ${KG_RUN}/uplink-NAME (with .moving while the move is not done), a line each, read by a fixed grammar only.
 
-KG_MOVED=()   # "address FAMILY WORDS" and "route FAMILY WORDS", in the words of `ip`, without the link
+KG_MOVED=()   # "address FAMILY WORDS" and "route FAMILY WORDS", in the words of `ip`, without the link; "mac MAC"
 KG_BATCHES=() # family -> lines for `ip -FAMILY -batch`
 KG_LEASED=''  # yes: an IPv4 address has a limited life, so a DHCP client looks after it
 
@@ -2060,7 +2070,7 @@ kg_uplink_back() {
 # kg_uplink_back_lines UPLINK BRIDGE: KG_BATCHES is the move back, of what the state file says; without one, of all
 # that the bridge has.
 kg_uplink_back_lines() {
-  local file=${KG_RUN}/uplink-$1
+  local entry file=${KG_RUN}/uplink-$1
   [[ ! -e ${file}.moving ]] || file+=.moving
   if [[ -e ${file} ]]; then
     kg_read_moved "${file}" || return 1
@@ -2073,16 +2083,25 @@ kg_uplink_back_lines() {
   KG_BATCHES[4]+="link set dev $1 nomaster"$'\n'
   kg_lines 'route replace' "$1"
   kg_lines 'addr del' "$2"
+  for entry in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
+    [[ ${entry} != 'mac '* ]] || KG_BATCHES[4]+="link set dev $2 address ${entry#mac }"$'\n'
+  done
 }
 
 # kg_uplink_lines UPLINK BRIDGE: KG_BATCHES is the move, worked out from the live host.
 kg_uplink_lines() {
-  local mac
+  local mac bridge
   kg_capture_uplink "$1" || return 1
   KG_SAID="there is no link $1"
   mac=$(ip -o link show dev "$1" 2>/dev/null) || return 1
   mac=${mac#*link/ether }
   KG_BATCHES=()
+  if [[ ${KG_FACTS[*]-} != *"link - $2"$'\n'* ]]; then # somebody else's bridge gets its own MAC back
+    KG_SAID="there is no link $2"
+    bridge=$(ip -o link show dev "$2" 2>/dev/null) || return 1
+    bridge=${bridge#*link/ether }
+    KG_MOVED+=("mac ${bridge%% *}")
+  fi
   # With its port's MAC the bridge keeps the host's address at the LAN's DHCP server and in its neighbours' tables.
   [[ ${KG_FACTS[*]-} == *"mac - $2 "* ]] || KG_BATCHES[4]="link set dev $2 address ${mac%% *}"$'\n'
   KG_BATCHES[4]+="link set dev $2 up"$'\n'
@@ -2329,14 +2348,14 @@ kg_has_own_route() {
 
 # kg_read_moved FILE: KG_MOVED from it; status 1 when a line is not in the grammar that kg_uplink writes.
 kg_read_moved() {
-  local line word='[A-Za-z0-9@.:/_-]+' address route
+  local line word='[A-Za-z0-9@.:/_-]+' address route mac='^mac [0-9a-f:]{17}$'
   address="^address [46] [0-9a-f.:/]+( (peer|brd|any|metric|scope|label|valid_lft|preferred_lft) ${word}| (noprefixroute|mngtmpaddr|home|nodad))*$"
   route="^route [46] [a-z0-9.:/]+( (table|via|src|metric|proto|scope|mtu|mtu lock|advmss|hoplimit|initcwnd|initrwnd|window) ${word}| onlink)*$"
   KG_MOVED=()
   while IFS= read -r line; do
     KG_SAID="a line of $1 is not one that this script wrote: ${line}"
     [[ -z ${line} ]] && continue
-    [[ ${line} =~ ${address} || ${line} =~ ${route} ]] || return 1
+    [[ ${line} =~ ${address} || ${line} =~ ${route} || ${line} =~ ${mac} ]] || return 1
     KG_MOVED+=("${line}")
   done <"$1"
 }
@@ -2575,7 +2594,7 @@ kg_take_lab_back() {
   for ((tick = 0; ; tick++)); do
     if flock -n 9; then
       [[ /proc/self/fd/9 -ef ${KG_RUN}.lock ]] && break
-      mkdir -p "${KG_RUN%/*}" # who held the lock has removed it
+      kg_make_folder "${KG_RUN%/*}" # who held the lock has removed it
       exec 9>>"${KG_RUN}.lock" || exit 1
     elif [[ ! /proc/${KG_GUARDED[2]}/fd/9 -ef ${KG_RUN}.lock ]]; then
       read -r -t 0.5 -u 8 _ || :
@@ -2616,7 +2635,7 @@ kg_take_lab_back() {
     fi
     (kg_down)
   fi
-  mkdir -p "${KG_RUN}"
+  kg_make_folder "${KG_RUN%/*}" && mkdir -p "${KG_RUN}"
   [[ -e ${KG_RUN}/log ]] || cat "/proc/$$/fd/6" >"${KG_RUN}/log" # `down` removed it, and 6 has it still
   printf '%s\n' "$1 ${KG_GUARDED[1]}" >"${KG_RUN}/reverted"
   exit
@@ -2883,7 +2902,7 @@ kg_down() {
   fi
   if [[ ${#KG_SUSPECTS[@]} -gt 0 ]]; then
     kg_tell_left "${KG_SUSPECTS[@]}"
-    kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each, down -y does not'
+    kg_warn 'a run that was killed may have made these, or somebody else: setup.sh repair asks about each, down -y removes them'
     kg_leave 8
   fi
   kg_settle_guard
@@ -2956,7 +2975,7 @@ kg_up() {
   kg_forecast
   kg_select
   kg_pending
-  if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} ]]; then
+  if [[ ${#KG_CHOSEN[@]} -eq 0 && -z ${KG_COPY} && (-d ${KG_RUN} || ${KG_COUNT} -eq 0) ]]; then
     kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is up: nothing to do"
     kg_tell_guard
   elif [[ -n ${KG_DRY} ]]; then
@@ -3488,7 +3507,7 @@ kg_spread() {
   for o in ${KG_DROPPED[@]+"${!KG_DROPPED[@]}"}; do
     within=${KG_OLD_WITHIN[o]}
     for fact in ${KG_OLD_FACTS[o]}; do
-      gone[${fact}]=yes
+      gone["${fact/#there /link }"]=yes
       [[ ${fact} != 'address '* ]] || gone["addresses of ${within}"]=yes
       [[ ${fact} != 'address '* || ${KG_OLD_FACTS[o]} == *$'\nsecondary '* ]] || gone["${fact% *}"]=yes
     done
@@ -3513,7 +3532,7 @@ kg_spread() {
         'bridged '*) falls+=${gone["link - ${rest##* }"]-} ;;
         'secondary '*) falls+=${gone["address ${rest% *}"]-} ;; # the kernel removes it with its primary one
         'route '*)                                              # and a route with the last address of its link
-          [[ ${KG_OLD_FACTS[within]-} != link* || -n ${addressed[${within}]-} ]] || falls+=${gone["addresses of ${within}"]-}
+          [[ ${KG_OLD_FACTS[within]-netns} == netns* || -n ${addressed[${within}]-} ]] || falls+=${gone["addresses of ${within}"]-}
           ;;
         'process '*:'dhcp '*/*)
           rest=${name#dhcp }
@@ -4143,7 +4162,7 @@ kg_status() {
 KG_DRY=''  # yes: -n, nothing at all is touched
 KG_YES=''  # yes: -y, questions are answered with yes
 KG_KEEP='' # yes: --keep, a failure is left as it is
-KG_WAIT='' # --wait SECONDS: how long guests have to go off
+KG_WAIT='' # --wait SECONDS: how long guests have to go off, and another run to end
 KG_JSON='' # yes: status --json
 
 kg_usage() {
@@ -4177,7 +4196,7 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   --only NAME             only the operations of this name or number
   --slow                  a process for each command, no batches
   --keep                  leave a failure as it is
-  --wait SECONDS          how long guests have to go off (10)
+  --wait SECONDS          how long guests have to go off (10), and another run to end (0)
   --guard SECONDS         how long to wait for confirm before all is taken back (120)
   --no-guard              do not wait for confirm
 
