@@ -157,10 +157,12 @@ kg_need_image() {
 }
 
 kg_check_rights() {
-  local name value rights=0
-  while read -r name value; do
-    [[ ${name} != CapEff: || ${value} == *[!0-9a-f]* ]] || rights=$((16#${value: -8}))
-  done </proc/self/status
+  local value='' rights=0
+  # In one go: it is another text at each look, so that a loop over its lines may miss one.
+  IFS= read -r -d '' value </proc/self/status || :
+  value=${value#*CapEff:?}
+  value=${value%%$'\n'*}
+  [[ ${value} == *[!0-9a-f]* ]] || rights=$((16#${value: -8}))
   if [[ ${EUID} -ne 0 ]]; then
     kg_find missing 'root: the networks of a host are changed by root only'
   elif [[ $((rights >> 12 & 1)) -eq 0 ]]; then
