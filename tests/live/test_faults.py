@@ -114,6 +114,7 @@ class Host:
         *product(["netns-basics", "bridged", "nat", "router"], [(), ("--slow",)], [False, True]),
         ("star", (), False),
     ],
+    ids=lambda value: {(): "batches", ("--slow",): "slow", False: "alone", True: "crowded"}.get(value, value),
 )
 def test_whatever_stops_up_the_host_is_as_it_was(
     name: str,
