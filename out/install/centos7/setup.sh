@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile centos7
 # sha256 of install.dsl: 4b38b2315a67573e2d245e138675e400845e77f215337b8d07601d2d577ac165
-# sha256 of the runtime: 1101f7ddd73c6335d0e77e04e5206fd16e8e1b88c5cdab1addb82c50221b126d
+# sha256 of the runtime: 94af1cb4f2c5839ab28846e791638c1e3f34b2b817e003c69e78feaf264a72a9
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=744689c7fbfde1f3e2f61ac54401efb14b4f9213a36c5d5788e75b582b2899cd
+readonly KG_SHA256=3b3152dc829b54625983e6e771056b73ee09eb0fd33437bbdab9f62e5e214297
 readonly KG_LAB=install
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=centos7
 readonly KG_DSL=install.dsl
 readonly KG_DSL_SHA256=4b38b2315a67573e2d245e138675e400845e77f215337b8d07601d2d577ac165
-readonly KG_RUNTIME_SHA256=1101f7ddd73c6335d0e77e04e5206fd16e8e1b88c5cdab1addb82c50221b126d
+readonly KG_RUNTIME_SHA256=94af1cb4f2c5839ab28846e791638c1e3f34b2b817e003c69e78feaf264a72a9
 readonly KG_RUN=/run/kvmgen/install
 readonly KG_VAR=/var/lib/kvmgen/install
 readonly KG_BATCH=no
@@ -732,10 +732,12 @@ kg_need_image() {
 }
 
 kg_check_rights() {
-  local name value rights=0
-  while read -r name value; do
-    [[ ${name} != CapEff: || ${value} == *[!0-9a-f]* ]] || rights=$((16#${value: -8}))
-  done </proc/self/status
+  local value='' rights=0
+  # In one go: it is another text at each look, so that a loop over its lines may miss one.
+  IFS= read -r -d '' value </proc/self/status || :
+  value=${value#*CapEff:?}
+  value=${value%%$'\n'*}
+  [[ ${value} == *[!0-9a-f]* ]] || rights=$((16#${value: -8}))
   if [[ ${EUID} -ne 0 ]]; then
     kg_find missing 'root: the networks of a host are changed by root only'
   elif [[ $((rights >> 12 & 1)) -eq 0 ]]; then
@@ -2434,7 +2436,7 @@ kg_read_guard() {
 
 # kg_write_guard WATCHDOG: the guard file, from KG_GUARDED.
 kg_write_guard() {
-  printf '%s\n%s\n' "$1" "${KG_GUARDED[*]}" >"${KG_RUN}/guard.new" && mv -f "${KG_RUN}/guard.new" "${KG_RUN}/guard"
+  printf '%s\n%s\n' "$1" "${KG_GUARDED[*]-}" >"${KG_RUN}/guard.new" && mv -f "${KG_RUN}/guard.new" "${KG_RUN}/guard"
 }
 
 # kg_renew_guard: the time to confirm begins anew.
@@ -2940,7 +2942,7 @@ kg_repair() {
 # kg_ask_about_suspects: those that the lab made, by the answers, are added to KG_CHOSEN; the others are none of its business.
 kg_ask_about_suspects() {
   local n answer others=()
-  for n in "${KG_SUSPECTS[@]}"; do
+  for n in ${KG_SUSPECTS[@]+"${KG_SUSPECTS[@]}"}; do
     kg_place "${n}"
     printf '%s %s (%s)\n  was about to be made when a run was killed, and is there without a mark. Remove it? [y/N] ' \
       "${KG_KIND[n]}" "${KG_OBJECT[n]}" "${REPLY}"
@@ -3291,14 +3293,14 @@ kg_step_back() {
     return
   fi
   KG_CHOSEN=()
-  for n in "${KG_STEPS[@]:first:KG_STEPPED-first}"; do
+  for n in ${KG_STEPS[@]+"${KG_STEPS[@]:first:KG_STEPPED-first}"}; do
     [[ -z ${KG_STANDS[n]-} ]] || continue # it was only mended
     KG_CHOSEN[n]=yes
     kg_tell_terminal "taken back: ${KG_KIND[n]} ${KG_OBJECT[n]}"
   done
   kg_take_back
   [[ ${#KG_LEFT[@]} -eq 0 ]] || kg_tell_left "${KG_LEFT[@]}"
-  for n in "${KG_STEPS[@]:first:KG_STEPPED-first}"; do
+  for n in ${KG_STEPS[@]+"${KG_STEPS[@]:first:KG_STEPPED-first}"}; do
     unset "KG_FED[${n}]" "KG_RAN[${n}]" "KG_BEGUN[${n}]"
   done
   kg_settle_guard
@@ -4038,7 +4040,7 @@ kg_print() {
         kg_quote "${KG_RUN}/vm/${KG_OBJECT[KG_AT]}.qmp"
         printf 'mkdir -p %s\nmkfifo %s.in %s.out\n' "${REPLY%/*}" "${REPLY}" "${REPLY}"
         kg_accelerate "$@"
-        set -- "${KG_WORDS[@]}"
+        set -- ${KG_WORDS[@]+"${KG_WORDS[@]}"}
       fi
       kg_quote "$@"
       printf '%s\n' "${REPLY}"
