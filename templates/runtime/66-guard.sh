@@ -56,7 +56,7 @@ kg_read_guard() {
 
 # kg_write_guard WATCHDOG: the guard file, from KG_GUARDED.
 kg_write_guard() {
-  printf '%s\n%s\n' "$1" "${KG_GUARDED[*]}" >"${KG_RUN}/guard.new" && mv -f "${KG_RUN}/guard.new" "${KG_RUN}/guard"
+  printf '%s\n%s\n' "$1" "${KG_GUARDED[*]-}" >"${KG_RUN}/guard.new" && mv -f "${KG_RUN}/guard.new" "${KG_RUN}/guard"
 }
 
 # kg_renew_guard: the time to confirm begins anew.

@@ -187,7 +187,7 @@ kg_repair() {
     kg_say 'nothing is in doubt'
     return
   elif [[ -n ${KG_DRY} ]]; then
-    for n in "${KG_SUSPECTS[@]}"; do
+    for n in ${KG_SUSPECTS[@]+"${KG_SUSPECTS[@]}"}; do
       kg_place "${n}"
       kg_say "would ask about ${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})"
     done
@@ -204,7 +204,7 @@ kg_repair() {
 # kg_ask_about_suspects: those that the lab made, by the answers, are added to KG_CHOSEN; the others are none of its business.
 kg_ask_about_suspects() {
   local n answer others=()
-  for n in "${KG_SUSPECTS[@]}"; do
+  for n in ${KG_SUSPECTS[@]+"${KG_SUSPECTS[@]}"}; do
     kg_place "${n}"
     printf '%s %s (%s)\n  was about to be made when a run was killed, and is there without a mark. Remove it? [y/N] ' \
       "${KG_KIND[n]}" "${KG_OBJECT[n]}" "${REPLY}"

@@ -166,14 +166,14 @@ kg_step_back() {
     return
   fi
   KG_CHOSEN=()
-  for n in "${KG_STEPS[@]:first:KG_STEPPED-first}"; do
+  for n in ${KG_STEPS[@]+"${KG_STEPS[@]:first:KG_STEPPED-first}"}; do
     [[ -z ${KG_STANDS[n]-} ]] || continue # it was only mended
     KG_CHOSEN[n]=yes
     kg_tell_terminal "taken back: ${KG_KIND[n]} ${KG_OBJECT[n]}"
   done
   kg_take_back
   [[ ${#KG_LEFT[@]} -eq 0 ]] || kg_tell_left "${KG_LEFT[@]}"
-  for n in "${KG_STEPS[@]:first:KG_STEPPED-first}"; do
+  for n in ${KG_STEPS[@]+"${KG_STEPS[@]:first:KG_STEPPED-first}"}; do
     unset "KG_FED[${n}]" "KG_RAN[${n}]" "KG_BEGUN[${n}]"
   done
   kg_settle_guard

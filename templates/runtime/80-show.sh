@@ -86,7 +86,7 @@ kg_print() {
         kg_quote "${KG_RUN}/vm/${KG_OBJECT[KG_AT]}.qmp"
         printf 'mkdir -p %s\nmkfifo %s.in %s.out\n' "${REPLY%/*}" "${REPLY}" "${REPLY}"
         kg_accelerate "$@"
-        set -- "${KG_WORDS[@]}"
+        set -- ${KG_WORDS[@]+"${KG_WORDS[@]}"}
       fi
       kg_quote "$@"
       printf '%s\n' "${REPLY}"
