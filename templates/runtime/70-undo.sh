@@ -187,7 +187,7 @@ kg_repair() {
     kg_say 'nothing is in doubt'
     return
   elif [[ -n ${KG_DRY} ]]; then
-    for n in "${KG_SUSPECTS[@]}"; do
+    for n in ${KG_SUSPECTS[@]+"${KG_SUSPECTS[@]}"}; do
       kg_place "${n}"
       kg_say "would ask about ${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})"
     done
