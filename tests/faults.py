@@ -7,6 +7,7 @@ fails, or signals the script. The script itself is not touched: it would refuse 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -145,7 +146,7 @@ class Call:
     def makes(self) -> bool:
         """Whether it makes something of the lab: its failure has to fail the script."""
         name, _, words = self.words.partition(" ")
-        return self.verb or (name in _MAKERS and not words.startswith(("-o ", "-4 -o ", "-6 -o ")))
+        return self.verb or (name in _MAKERS and not re.match(r"(-[46] )?(-o |rule show)", words))
 
 
 @dataclass(frozen=True, slots=True)

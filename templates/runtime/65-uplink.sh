@@ -128,18 +128,22 @@ kg_move() {
 # kg_capture_uplink LINK: kg_capture, and status 1 also for what would go wrong when its routes are replaced by others:
 # `ip route replace` finds a route by its network, table and metric, and a rule for the NIC does not hold for the bridge.
 kg_capture_uplink() {
-  local line family entry
+  local line family entry rules routes
   local -A seen=()
   kg_capture "$1" || return 1
   for family in 4 6; do
+    [[ ${family} == 4 || -e /proc/net/if_inet6 ]] || continue
+    KG_SAID="cannot see the routing rules and routes of $1"
+    rules=$(ip "-${family}" rule show 2>/dev/null) || return 1
+    routes=$(ip "-${family}" -o route show table all 2>/dev/null) || return 1
     while IFS= read -r line; do
       KG_SAID="a routing rule names $1: ${line}"
       [[ " ${line} " != *" "[io]"if $1 "* ]] || return 1
-    done < <(ip "-${family}" rule show 2>/dev/null || :)
+    done < <(printf '%s\n' "${rules}")
     while IFS= read -r line; do
       kg_route_key "${line}"
       seen["${family} ${REPLY}"]+=.
-    done < <(ip "-${family}" -o route show table all 2>/dev/null || :)
+    done < <(printf '%s\n' "${routes}")
   done
   for entry in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
     [[ ${entry} == 'route '* ]] || continue
