@@ -2,6 +2,7 @@
 # make test      set everything up and run every check and test (as root, or the live tests are skipped)
 # make fast      the checks and tests that need neither root nor QEMU
 # make bench-build   measure kvmgen itself anew: benchmarks/build.md
+# make bench-speed   measure the script anew, beside other ways to the same host, as root: benchmarks/speed.md
 # make out       build the example labs in out/ anew
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 EXAMPLE := tests/labs/netns-basics.dsl
 
-.PHONY: example test fast lint packages out bench-build clean
+.PHONY: example test fast lint packages out bench-build bench-speed clean
 
 example: $(INSTALLED)
 	$(BIN)/kvmgen build $(EXAMPLE) > setup.sh
@@ -18,10 +19,10 @@ example: $(INSTALLED)
 	@echo 'setup.sh is built: read it, then run it as root: bash setup.sh up'
 
 test: $(INSTALLED) packages lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 fast: $(INSTALLED) lint
-	$(BIN)/pytest -m 'not live'
+	$(BIN)/pytest -n auto -m 'not live'
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
@@ -39,6 +40,10 @@ out: $(INSTALLED)
 bench-build: $(INSTALLED)
 	$(BIN)/python benchmarks/build.py > benchmarks/build.md.new
 	mv benchmarks/build.md.new benchmarks/build.md
+
+bench-speed: $(INSTALLED) packages
+	$(BIN)/python benchmarks/speed.py > benchmarks/speed.md.new
+	mv benchmarks/speed.md.new benchmarks/speed.md
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
