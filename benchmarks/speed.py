@@ -1,6 +1,6 @@
 """Labs in, a table out: how long `setup.sh` takes to bring them up and down, beside other ways to the same host.
 
-    python benchmarks/speed.py [--runs N] [LAB...] > benchmarks/speed.md
+    python benchmarks/speed.py [--runs N] [LAB...] > benchmarks/speed.md    (make bench-speed)
 
 Needs root and the packages of tests/apt-packages.txt; mininet and libvirt-daemon with libvirt-clients are measured
 where they are installed. Every run has a private host of its own (tests/world.py). The ways to a lab take turns, so
@@ -10,6 +10,7 @@ that what else the machine does falls on all of them. Figures are medians, ratio
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import shutil
 import subprocess
@@ -235,12 +236,25 @@ def measure(lab: str, runs: int) -> Iterator[str]:
         yield "| " + " | ".join(cells) + " |"
 
 
+_PREAMBLE = """\
+# How fast the script is
+
+Written by `make bench-speed`: whole processes on a private host, medians of {runs} turns in which all ways take part, on
+{processors} processors with Linux {kernel}. `kvmgen / it` is the script's time beside that of the other way; below 1 is
+faster. *raw batches* are the script's own commands in one `ip -batch` for the host, one for each namespace and one
+`iptables-restore` for each table, without any question, record or way back: the limit. *a process a command* is what
+`setup.sh commands` prints. `down` of these two ends when the kernel is done. mininet is measured from inside, without the
+start of Python; libvirt with its daemon running and one virsh for all networks.
+"""
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="How fast setup.sh is, beside other ways to the same host.")
     parser.add_argument("--runs", type=int, default=5, metavar="N")
     parser.add_argument("labs", nargs="*", metavar="LAB", help=f"{', '.join(LABS)}; all of them by default")
     arguments = parser.parse_args()
+    print(_PREAMBLE.format(runs=arguments.runs, processors=os.cpu_count(), kernel=os.uname().release))
     print("| lab | way | up | kvmgen / it | up again | down | kvmgen / it |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for lab in arguments.labs or LABS:
