@@ -239,12 +239,12 @@ def measure(lab: str, runs: int) -> Iterator[str]:
 _PREAMBLE = """\
 # How fast the script is
 
-Written by `make bench-speed`: whole processes on a private host, medians of {runs} turns in which all ways take part, on
-{processors} processors with Linux {kernel}. `kvmgen / it` is the script's time beside that of the other way; below 1 is
-faster. *raw batches* are the script's own commands in one `ip -batch` for the host, one for each namespace and one
+Written by `make bench-speed`: whole processes on a private host, medians of {runs} turns in which all ways take part,
+on {processors} processors with Linux {kernel}. `kvmgen / it` is the script's time beside that of the other way; below
+1 is faster. *raw batches* are the script's own commands in one `ip -batch` for the host, one for each namespace and one
 `iptables-restore` for each table, without any question, record or way back: the limit. *a process a command* is what
-`setup.sh commands` prints. `down` of these two ends when the kernel is done. mininet is measured from inside, without the
-start of Python; libvirt with its daemon running and one virsh for all networks.
+`setup.sh commands` prints. `down` of these two ends when the kernel is done. mininet is measured from inside, without
+the start of Python; libvirt with its daemon running and one virsh for all networks.
 """
 
 
