@@ -160,8 +160,8 @@ def test_down_that_is_killed_anywhere_is_ended_by_another(tmp_path: Path) -> Non
 
 
 def _chosen(name: str, calls: list[Call], options: tuple[str, ...], crowded: bool) -> Iterator[Fault]:
-    """The smallest lab is stopped at each call in every way. In the others what all have in common is left out. In turns,
-    where each command is a process, it gets one of the ways to KILL, and among others one of the signals."""
+    """The smallest lab is stopped at each call in every way. In the others what all have in common is left out. In
+    turns, where each command is a process, it gets one of the ways to KILL, and among others one of the signals."""
     for fault in faults(calls):
         turn = calls.index(fault.call)
         kills = KINDS[4:6] if fault.call.verb else KINDS[4:]

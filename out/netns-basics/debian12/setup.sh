@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile debian12
 # sha256 of netns-basics.dsl: 4249bda65e2bb7c4fde586e5031612e9d349f46f00159ca26cb9e952839200aa
-# sha256 of the runtime: 94af1cb4f2c5839ab28846e791638c1e3f34b2b817e003c69e78feaf264a72a9
+# sha256 of the runtime: eb57e4d5ae7f30c9f3d46725ef9cec613009f99470947797b97f98c234aa8945
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=8ff25d0db8ec63231afde482871e0abd52995ad54617d70c61462f2788a67657
+readonly KG_SHA256=497233993a13d1464818548bd537a476715536058095580517b83b3de60a0240
 readonly KG_LAB=netns-basics
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=debian12
 readonly KG_DSL=netns-basics.dsl
 readonly KG_DSL_SHA256=4249bda65e2bb7c4fde586e5031612e9d349f46f00159ca26cb9e952839200aa
-readonly KG_RUNTIME_SHA256=94af1cb4f2c5839ab28846e791638c1e3f34b2b817e003c69e78feaf264a72a9
+readonly KG_RUNTIME_SHA256=eb57e4d5ae7f30c9f3d46725ef9cec613009f99470947797b97f98c234aa8945
 readonly KG_RUN=/run/kvmgen/netns-basics
 readonly KG_VAR=/var/lib/kvmgen/netns-basics
 readonly KG_BATCH=yes
@@ -2168,18 +2168,22 @@ kg_move() {
 # kg_capture_uplink LINK: kg_capture, and status 1 also for what would go wrong when its routes are replaced by others:
 # `ip route replace` finds a route by its network, table and metric, and a rule for the NIC does not hold for the bridge.
 kg_capture_uplink() {
-  local line family entry
+  local line family entry rules routes
   local -A seen=()
   kg_capture "$1" || return 1
   for family in 4 6; do
+    [[ ${family} == 4 || -e /proc/net/if_inet6 ]] || continue
+    KG_SAID="cannot see the routing rules and routes of $1"
+    rules=$(ip "-${family}" rule show 2>/dev/null) || return 1
+    routes=$(ip "-${family}" -o route show table all 2>/dev/null) || return 1
     while IFS= read -r line; do
       KG_SAID="a routing rule names $1: ${line}"
       [[ " ${line} " != *" "[io]"if $1 "* ]] || return 1
-    done < <(ip "-${family}" rule show 2>/dev/null || :)
+    done < <(printf '%s\n' "${rules}")
     while IFS= read -r line; do
       kg_route_key "${line}"
       seen["${family} ${REPLY}"]+=.
-    done < <(ip "-${family}" -o route show table all 2>/dev/null || :)
+    done < <(printf '%s\n' "${routes}")
   done
   for entry in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
     [[ ${entry} == 'route '* ]] || continue
@@ -2925,7 +2929,7 @@ kg_repair() {
     kg_say 'nothing is in doubt'
     return
   elif [[ -n ${KG_DRY} ]]; then
-    for n in "${KG_SUSPECTS[@]}"; do
+    for n in ${KG_SUSPECTS[@]+"${KG_SUSPECTS[@]}"}; do
       kg_place "${n}"
       kg_say "would ask about ${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})"
     done
