@@ -27,8 +27,11 @@ kg_integrity() {
   [[ -z ${KG_SOUND} ]] || return 0
   [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
   kg_sum "$0" || kg_die 9 "cannot read $0"
-  [[ ${REPLY} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
-    "its sha256 is ${REPLY}, it was ${KG_SHA256}" 'build it again from the lab file'
+  if [[ ${REPLY} != "${KG_SHA256}" ]]; then
+    kg_die 9 "$0 is not as it was generated" "its sha256 is ${REPLY}, it was ${KG_SHA256}" \
+      'build it again from the lab file'
+    exit 9 # the damage may be in what has just been called
+  fi
   KG_SOUND=yes
 }
 

@@ -253,7 +253,7 @@ def test_the_plain_commands_build_the_same_host_and_it_can_be_taken_down_both_wa
     start: Start, name: str, target: str
 ) -> None:
     by_script, by_hand = start(name, target), start(name, target)
-    by_script.setup("up")
+    by_script.setup("up", "--no-guard")
     paste(by_hand, "commands")
     assert by_hand.setup("status", check=False).returncode == 0
     assert "nothing to do" in by_hand.setup("up").stdout

@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile centos7
 # sha256 of install.dsl: 4b38b2315a67573e2d245e138675e400845e77f215337b8d07601d2d577ac165
-# sha256 of the runtime: eb57e4d5ae7f30c9f3d46725ef9cec613009f99470947797b97f98c234aa8945
+# sha256 of the runtime: 9d580ae81a253aebffad6022403f2f5cc4a7d1473ae9b87d44d0d86ffa727d58
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=5e9d05eb0e0d63f2c337d2eb3dcc4df7930fc502fec090f918bb1071e10d3d11
+readonly KG_SHA256=07ddf049319ed884ed47e873552705980f6d4843d3113fedb3cb27fa71649ec9
 readonly KG_LAB=install
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=centos7
 readonly KG_DSL=install.dsl
 readonly KG_DSL_SHA256=4b38b2315a67573e2d245e138675e400845e77f215337b8d07601d2d577ac165
-readonly KG_RUNTIME_SHA256=eb57e4d5ae7f30c9f3d46725ef9cec613009f99470947797b97f98c234aa8945
+readonly KG_RUNTIME_SHA256=9d580ae81a253aebffad6022403f2f5cc4a7d1473ae9b87d44d0d86ffa727d58
 readonly KG_RUN=/run/kvmgen/install
 readonly KG_VAR=/var/lib/kvmgen/install
 readonly KG_BATCH=no
@@ -1210,8 +1210,11 @@ kg_integrity() {
   [[ -z ${KG_SOUND} ]] || return 0
   [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
   kg_sum "$0" || kg_die 9 "cannot read $0"
-  [[ ${REPLY} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
-    "its sha256 is ${REPLY}, it was ${KG_SHA256}" 'build it again from the lab file'
+  if [[ ${REPLY} != "${KG_SHA256}" ]]; then
+    kg_die 9 "$0 is not as it was generated" "its sha256 is ${REPLY}, it was ${KG_SHA256}" \
+      'build it again from the lab file'
+    exit 9 # the damage may be in what has just been called
+  fi
   KG_SOUND=yes
 }
 

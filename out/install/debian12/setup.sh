@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile debian12
 # sha256 of install.dsl: 4b38b2315a67573e2d245e138675e400845e77f215337b8d07601d2d577ac165
-# sha256 of the runtime: eb57e4d5ae7f30c9f3d46725ef9cec613009f99470947797b97f98c234aa8945
+# sha256 of the runtime: 9d580ae81a253aebffad6022403f2f5cc4a7d1473ae9b87d44d0d86ffa727d58
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=234cc1429cf8abdbede4595120a7898b458993445c666251046b182ad4bf966b
+readonly KG_SHA256=dc386f0c9e868ca657faad485a3806087cfb8049f5b58576fa5b227e46dd2d93
 readonly KG_LAB=install
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=debian12
 readonly KG_DSL=install.dsl
 readonly KG_DSL_SHA256=4b38b2315a67573e2d245e138675e400845e77f215337b8d07601d2d577ac165
-readonly KG_RUNTIME_SHA256=eb57e4d5ae7f30c9f3d46725ef9cec613009f99470947797b97f98c234aa8945
+readonly KG_RUNTIME_SHA256=9d580ae81a253aebffad6022403f2f5cc4a7d1473ae9b87d44d0d86ffa727d58
 readonly KG_RUN=/run/kvmgen/install
 readonly KG_VAR=/var/lib/kvmgen/install
 readonly KG_BATCH=yes
@@ -1210,8 +1210,11 @@ kg_integrity() {
   [[ -z ${KG_SOUND} ]] || return 0
   [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
   kg_sum "$0" || kg_die 9 "cannot read $0"
-  [[ ${REPLY} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
-    "its sha256 is ${REPLY}, it was ${KG_SHA256}" 'build it again from the lab file'
+  if [[ ${REPLY} != "${KG_SHA256}" ]]; then
+    kg_die 9 "$0 is not as it was generated" "its sha256 is ${REPLY}, it was ${KG_SHA256}" \
+      'build it again from the lab file'
+    exit 9 # the damage may be in what has just been called
+  fi
   KG_SOUND=yes
 }
 

@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile centos7
 # sha256 of isolated.dsl: cb4beee3b13263144878ef54fd19d276b1bd1622dc84a6b687618e9b734d0f6f
-# sha256 of the runtime: eb57e4d5ae7f30c9f3d46725ef9cec613009f99470947797b97f98c234aa8945
+# sha256 of the runtime: 9d580ae81a253aebffad6022403f2f5cc4a7d1473ae9b87d44d0d86ffa727d58
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=65cb77633e338fde2a677a47846a5386ecc85be1fd260f8ed01b5957ac989f88
+readonly KG_SHA256=6947d2e479c3fb128f886bb144447b64965d4e5d11ff6f2726824e135a51feb9
 readonly KG_LAB=isolated
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=centos7
 readonly KG_DSL=isolated.dsl
 readonly KG_DSL_SHA256=cb4beee3b13263144878ef54fd19d276b1bd1622dc84a6b687618e9b734d0f6f
-readonly KG_RUNTIME_SHA256=eb57e4d5ae7f30c9f3d46725ef9cec613009f99470947797b97f98c234aa8945
+readonly KG_RUNTIME_SHA256=9d580ae81a253aebffad6022403f2f5cc4a7d1473ae9b87d44d0d86ffa727d58
 readonly KG_RUN=/run/kvmgen/isolated
 readonly KG_VAR=/var/lib/kvmgen/isolated
 readonly KG_BATCH=no
@@ -1210,8 +1210,11 @@ kg_integrity() {
   [[ -z ${KG_SOUND} ]] || return 0
   [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
   kg_sum "$0" || kg_die 9 "cannot read $0"
-  [[ ${REPLY} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
-    "its sha256 is ${REPLY}, it was ${KG_SHA256}" 'build it again from the lab file'
+  if [[ ${REPLY} != "${KG_SHA256}" ]]; then
+    kg_die 9 "$0 is not as it was generated" "its sha256 is ${REPLY}, it was ${KG_SHA256}" \
+      'build it again from the lab file'
+    exit 9 # the damage may be in what has just been called
+  fi
   KG_SOUND=yes
 }
 

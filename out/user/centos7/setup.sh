@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile centos7
 # sha256 of user.dsl: 574828a9c7cde71b543f282ff99694c791a2a81e1bf91bf6dff29375e1e42ec1
-# sha256 of the runtime: eb57e4d5ae7f30c9f3d46725ef9cec613009f99470947797b97f98c234aa8945
+# sha256 of the runtime: 9d580ae81a253aebffad6022403f2f5cc4a7d1473ae9b87d44d0d86ffa727d58
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=f53ff9c6c82e4dbd0cd9e83c65ba38ec2e4af8705eb8f3e01739740b0d087109
+readonly KG_SHA256=851a9f5564926ff30cb4a77c38cd5e994b2579d3e76ba81ecc29d911e527d397
 readonly KG_LAB=user
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=centos7
 readonly KG_DSL=user.dsl
 readonly KG_DSL_SHA256=574828a9c7cde71b543f282ff99694c791a2a81e1bf91bf6dff29375e1e42ec1
-readonly KG_RUNTIME_SHA256=eb57e4d5ae7f30c9f3d46725ef9cec613009f99470947797b97f98c234aa8945
+readonly KG_RUNTIME_SHA256=9d580ae81a253aebffad6022403f2f5cc4a7d1473ae9b87d44d0d86ffa727d58
 readonly KG_RUN=/run/kvmgen/user
 readonly KG_VAR=/var/lib/kvmgen/user
 readonly KG_BATCH=no
@@ -1210,8 +1210,11 @@ kg_integrity() {
   [[ -z ${KG_SOUND} ]] || return 0
   [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
   kg_sum "$0" || kg_die 9 "cannot read $0"
-  [[ ${REPLY} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
-    "its sha256 is ${REPLY}, it was ${KG_SHA256}" 'build it again from the lab file'
+  if [[ ${REPLY} != "${KG_SHA256}" ]]; then
+    kg_die 9 "$0 is not as it was generated" "its sha256 is ${REPLY}, it was ${KG_SHA256}" \
+      'build it again from the lab file'
+    exit 9 # the damage may be in what has just been called
+  fi
   KG_SOUND=yes
 }
 
