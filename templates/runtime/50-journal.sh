@@ -9,7 +9,7 @@
 KG_NOTED=()         # number -> phase: what the journal of this boot says
 KG_EXTRA=()         # number -> EXTRA
 KG_LOCK=''          # the lock file once it is held
-KG_SOUND=''         # yes: this file was found as it was generated
+KG_SOUND=''         # the sha256 of this file, once it was found as it was generated
 KG_OTHER_BOOT=''    # yes: the state was written in another boot
 KG_FOREIGN_BUILD='' # the sha256 of the build that owns the state, where it is not this one
 
@@ -22,17 +22,14 @@ kg_sum() {
   REPLY=${REPLY%% *}
 }
 
-# kg_integrity: exit 9 unless this file is as it was generated.
+# kg_integrity: exit 9 unless this file is as it was generated. Status 1 where it is not and kg_die is damaged as well.
 kg_integrity() {
-  [[ -z ${KG_SOUND} ]] || return 0
+  if [[ ${KG_SOUND} == "${KG_SHA256:?}" ]]; then return 0; fi
   [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
   kg_sum "$0" || kg_die 9 "cannot read $0"
-  if [[ ${REPLY} != "${KG_SHA256}" ]]; then
-    kg_die 9 "$0 is not as it was generated" "its sha256 is ${REPLY}, it was ${KG_SHA256}" \
-      'build it again from the lab file'
-    exit 9 # the damage may be in what has just been called
-  fi
-  KG_SOUND=yes
+  [[ ${REPLY} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
+    "its sha256 is ${REPLY}, it was ${KG_SHA256}" 'build it again from the lab file'
+  [[ ${REPLY} == "${KG_SHA256}" ]] && KG_SOUND=${REPLY}
 }
 
 # kg_lock: one run at a time for a lab; exit 7 when another still has it after --wait seconds. The lock is the open file

@@ -104,7 +104,7 @@ kg_begin_guard() {
 # answer, and then has no open file of its starter's.
 kg_watch() {
   local fd
-  kg_integrity
+  kg_integrity || exit 9
   kg_load
   cd / || exit 1
   for fd in /proc/self/fd/*; do

@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile centos7
 # sha256 of netns-basics.dsl: 4249bda65e2bb7c4fde586e5031612e9d349f46f00159ca26cb9e952839200aa
-# sha256 of the runtime: 9d580ae81a253aebffad6022403f2f5cc4a7d1473ae9b87d44d0d86ffa727d58
+# sha256 of the runtime: 10d3adbdcbae921c2db7525c93099eead5db83cdbe722670679b515564929778
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=6b9da112b0d81b230d16414789b630045dd5d11f648bed7f0ac9793376ae89d4
+readonly KG_SHA256=dd1e3f01cafdba2e0fec256250f464732e428949c2ac5bca96505332575a9fe4
 readonly KG_LAB=netns-basics
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=centos7
 readonly KG_DSL=netns-basics.dsl
 readonly KG_DSL_SHA256=4249bda65e2bb7c4fde586e5031612e9d349f46f00159ca26cb9e952839200aa
-readonly KG_RUNTIME_SHA256=9d580ae81a253aebffad6022403f2f5cc4a7d1473ae9b87d44d0d86ffa727d58
+readonly KG_RUNTIME_SHA256=10d3adbdcbae921c2db7525c93099eead5db83cdbe722670679b515564929778
 readonly KG_RUN=/run/kvmgen/netns-basics
 readonly KG_VAR=/var/lib/kvmgen/netns-basics
 readonly KG_BATCH=no
@@ -1192,7 +1192,7 @@ kg_place() {
 KG_NOTED=()         # number -> phase: what the journal of this boot says
 KG_EXTRA=()         # number -> EXTRA
 KG_LOCK=''          # the lock file once it is held
-KG_SOUND=''         # yes: this file was found as it was generated
+KG_SOUND=''         # the sha256 of this file, once it was found as it was generated
 KG_OTHER_BOOT=''    # yes: the state was written in another boot
 KG_FOREIGN_BUILD='' # the sha256 of the build that owns the state, where it is not this one
 
@@ -1205,17 +1205,14 @@ kg_sum() {
   REPLY=${REPLY%% *}
 }
 
-# kg_integrity: exit 9 unless this file is as it was generated.
+# kg_integrity: exit 9 unless this file is as it was generated. Status 1 where it is not and kg_die is damaged as well.
 kg_integrity() {
-  [[ -z ${KG_SOUND} ]] || return 0
+  if [[ ${KG_SOUND} == "${KG_SHA256:?}" ]]; then return 0; fi
   [[ -f $0 && -r $0 ]] || kg_die 9 'cannot read its own file' 'copy it to the host and run: bash setup.sh'
   kg_sum "$0" || kg_die 9 "cannot read $0"
-  if [[ ${REPLY} != "${KG_SHA256}" ]]; then
-    kg_die 9 "$0 is not as it was generated" "its sha256 is ${REPLY}, it was ${KG_SHA256}" \
-      'build it again from the lab file'
-    exit 9 # the damage may be in what has just been called
-  fi
-  KG_SOUND=yes
+  [[ ${REPLY} == "${KG_SHA256}" ]] || kg_die 9 "$0 is not as it was generated" \
+    "its sha256 is ${REPLY}, it was ${KG_SHA256}" 'build it again from the lab file'
+  [[ ${REPLY} == "${KG_SHA256}" ]] && KG_SOUND=${REPLY}
 }
 
 # kg_lock: one run at a time for a lab; exit 7 when another still has it after --wait seconds. The lock is the open file
@@ -2491,7 +2488,7 @@ kg_begin_guard() {
 # answer, and then has no open file of its starter's.
 kg_watch() {
   local fd
-  kg_integrity
+  kg_integrity || exit 9
   kg_load
   cd / || exit 1
   for fd in /proc/self/fd/*; do
