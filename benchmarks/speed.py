@@ -247,9 +247,9 @@ on {processors} processors with Linux {kernel}. `kvmgen / it` is the script's ti
 the start of Python; libvirt with its daemon running and one virsh for all networks.
 
 Wanted and missed: 1.3 beside raw batches for the star of 400, 4 times as fast as a process a command, 3 times as fast
-as mininet, and `up again` in 0.3 s. Half a second of the star's `up` is bash: it reads the lab twice and writes a record
-of each operation before and after. `up again` asks every namespace, a process each. `down` proves at its end that
-nothing is left, which small labs notice.
+as mininet, and `up again` in 0.3 s. Half a second of the star's `up` is bash: it reads the lab twice and writes a
+record of each operation before and after. `up again` asks every namespace, a process each. `down` proves at its end
+that nothing is left, which small labs notice.
 """
 
 

@@ -111,3 +111,12 @@ def test_a_file_may_have_any_name_and_is_shown_in_printable_characters(tmp_path:
     shown = "".join(char if char.isprintable() else "?" for char in name)
     assert f"\n# sha256 of {shown}: " in script
     assert f"  from   {shown}:1: " in run(script, "explain").stdout
+
+
+def test_bash_can_run_the_script_of_two_thousand_namespaces(tmp_path: Path) -> None:
+    lab = "network lan isolated\nfor i in 1..2000 { namespace h$i { nic eth0 on lan { mtu 1400 } } }\n"
+    path = tmp_path / "setup.sh"
+    path.write_text(driver.build(Source("lab.dsl", lab), Diagnostics()).script)
+    done = subprocess.run(["bash", path, "commands"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("ip netns add") == 2000

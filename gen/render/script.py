@@ -60,7 +60,9 @@ def script(lab: Lab, plan: Plan, profile: Profile, sources: Sequence[Source]) ->
         console_log="yes" if profile.console_log else "no",
         qemu=profile.qemu,
         accel=profile.accel,
-        sections=[(section, list(_statements(section, dsl.name, called))) for section in plan.sections],
+        sections=[
+            (section, part, list(_statements(section, dsl.name, called))) for section, part in _parts(plan.sections)
+        ],
         needs=[(f"{called(need.at.source)}:{need.at.line}", need) for need in plan.needs],
         guests=sorted(plan.guests.items(), key=lambda item: item[1]),
         reasons=REASONS,
@@ -80,6 +82,18 @@ def _sealed(text: str) -> str:
 def _runtime() -> str:
     parts = sorted((templating.folder() / "runtime").glob("*.sh"))
     return "\n".join(part.read_text(encoding="utf-8").rstrip("\n") + "\n" for part in parts)
+
+
+# bash recurses once for each command of a function, and with 8 MiB of stack it fails at some ten thousand.
+_LARGEST = 500
+
+
+def _parts(sections: tuple[Section, ...]) -> Iterator[tuple[Section, int]]:
+    """The sections, a large one in several parts, each with its number from 1."""
+    for section in sections:
+        for start in range(0, len(section.operations), _LARGEST):
+            operations = section.operations[start : start + _LARGEST]
+            yield Section(section.name, section.title, operations), start // _LARGEST + 1
 
 
 def _statements(section: Section, dsl: str, called: Callable[[Source], str]) -> Iterator[Statement]:
