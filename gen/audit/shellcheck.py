@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
+
+from gen.audit.program import find
 
 COMMAND = ("--shell=bash", "--enable=all", "--norc", "--format=json1", "-")
 
@@ -28,8 +27,7 @@ class Finding:
 
 def shellcheck(script: str) -> list[Finding]:
     """All findings, in the order of the lines; an empty list is a clean script. Raises ShellcheckMissing."""
-    beside = os.path.join(os.path.dirname(sys.executable), "shellcheck")
-    program = beside if os.access(beside, os.X_OK) else shutil.which("shellcheck")
+    program = find("shellcheck")
     if program is None:
         raise ShellcheckMissing
     done = subprocess.run([program, *COMMAND], input=script, capture_output=True, encoding="utf-8", check=False)

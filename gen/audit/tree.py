@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
+
+from gen.audit.program import find
 
 Node = dict[str, Any]
 """A node of shfmt's tree: its fields by name; `Pos` has the line."""
@@ -24,8 +23,7 @@ class Unreadable(Exception):
 
 def syntax_tree(script: str) -> Node:
     """The tree of the whole script. Raises ShfmtMissing, or Unreadable."""
-    beside = os.path.join(os.path.dirname(sys.executable), "shfmt")
-    program = beside if os.access(beside, os.X_OK) else shutil.which("shfmt")
+    program = find("shfmt")
     if program is None:
         raise ShfmtMissing
     command = [program, "--language-dialect", "bash", "--to-json"]
