@@ -282,14 +282,9 @@ kg_check_asked() {
       'bridged '*)
         [[ ${KG_MASTER["- ${rest% *}"]-} != "${rest#* }" || -e ${KG_RUN}/uplink-${rest% *}.moving ]] || KG_IS[${fact}]=yes
         ;;
-      'brport '*) # PORT FILE VALUE
+      'bridge '* | 'brport '*) # LINK FILE VALUE
         value=${rest% *}
-        { read -r value <"/sys/class/net/${value% *}/brport/${value#* }"; } 2>/dev/null || continue
-        [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
-        ;;
-      'bridge '*) # NAME FILE VALUE
-        value=${rest% *}
-        { read -r value <"/sys/class/net/${value% *}/bridge/${value#* }"; } 2>/dev/null || continue
+        { read -r value <"/sys/class/net/${value% *}/${fact%% *}/${value#* }"; } 2>/dev/null || continue
         [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
         ;;
       'exists '*) [[ ! -e ${rest} ]] || KG_IS[${fact}]=yes ;;

@@ -95,12 +95,11 @@ kg_names_served() {
 
 # kg_ours NUMBER: whether this lab made what stands of the operation. The journal of this boot says so, or a mark
 # that the object itself bears: the alias of a link, the alias of a namespace's lo, the name of a chain of the
-# lab's own, a pid file or a file in the lab's own folder; of a sysctl, its former value there.
+# lab's own, a pid file or a file in the lab's own folder; of a sysctl that labs share, its former value there.
 kg_ours() {
   local IFS=$'\n' fact
-  if [[ ${KG_FACTS[$1]} == 'sysctl - '* ]]; then
-    fact=${KG_FACTS[$1]#sysctl - }
-    kg_sysctl_file "${fact%% *}"
+  if kg_shares "$1"; then
+    kg_sysctl_file "${REPLY% *}"
     [[ -e ${REPLY} && -z ${KG_OTHER_BOOT} ]]
     return
   fi
@@ -115,16 +114,19 @@ kg_ours() {
         fact=${fact#there }
         [[ -z ${KG_IS["netns ${fact%% *}"]-} ]] || return 0
         ;;
-      'sysctl - '*)
-        fact=${fact#sysctl - }
-        kg_sysctl_file "${fact% *}"
-        [[ ! -e ${REPLY} ]] || return 0
-        ;;
       'rule '*"kvmgen:${KG_LAB}"*) return 0 ;; # the jump to a chain of the lab's own
       *) ;;
     esac
   done
   return 1
+}
+
+# kg_shares NUMBER: whether the operation sets a sysctl of the host's own, which other labs may set as well; REPLY is its
+# key and value. A sysctl that goes with a bridge is the lab's alone.
+kg_shares() {
+  [[ ${KG_WITHIN[$1]}:${KG_FACTS[$1]} == '0:sysctl - '* ]] || return 1
+  REPLY=${KG_FACTS[$1]#sysctl - }
+  REPLY=${REPLY%$'\n'}
 }
 
 # kg_stands NUMBER: whether the operation's object is there and this lab's. The first fact is the object itself.
@@ -156,6 +158,12 @@ kg_select() {
     esac
   done
   [[ -z ${KG_ONLY} || ${#KG_CHOSEN[@]} -gt 0 ]] || kg_die 2 "nothing in this lab is called \`${KG_ONLY}\`"
+}
+
+# kg_describe NUMBER: REPLY is what it is, and where the DSL asks for it.
+kg_describe() {
+  kg_place "$1"
+  REPLY="${KG_KIND[$1]} ${KG_OBJECT[$1]}  (${REPLY})"
 }
 
 # kg_place NUMBER: REPLY is where the DSL asks for it, as `lab.dsl:7: network br-in isolated`.

@@ -29,6 +29,15 @@ kg_sysctl_file() {
   REPLY=${KG_RUN}/sysctl-${1//\//:}
 }
 
+# kg_former KEY: REPLY is that value; status 1 where it is not known.
+kg_former() {
+  local value=''
+  kg_sysctl_file "$1"
+  { read -r value <"${REPLY}"; } 2>/dev/null
+  REPLY=${value}
+  [[ -n ${value} && ${value} != *[!0-9]* ]]
+}
+
 # kg_sysctl KEY VALUE: sets it, and keeps the former value. Labs do this one at a time, since they share sysctls.
 kg_sysctl() {
   local file former
@@ -52,12 +61,13 @@ kg_sysctl_back() {
   local file former='' value='' other theirs heir=''
   kg_sysctl_file "$1"
   file=${REPLY}
-  kg_sysctl_path "$1"
   KG_SAID="the former value of $1 is not known"
   {
     flock 8
-    { read -r former <"${file}" && read -r value <"${REPLY}"; } 2>/dev/null
-    [[ -n ${former} && ${former} != *[!0-9]* ]] || return 1
+    kg_former "$1" || return 1
+    former=${REPLY}
+    kg_sysctl_path "$1"
+    { read -r value <"${REPLY}"; } 2>/dev/null
     for other in "${KG_RUN%/*}"/*/"${file##*/}"; do
       [[ -e ${other} && ! ${other} -ef ${file} ]] || continue
       heir=${other}

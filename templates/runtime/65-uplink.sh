@@ -3,6 +3,7 @@
 # kept in ${KG_RUN}/uplink-NAME (with .moving while the move is not done), a line each, read by a fixed grammar only.
 
 KG_MOVED=()   # "address FAMILY WORDS" and "route FAMILY WORDS", in the words of `ip`, without the link; "mac MAC"
+KG_ROUTES=()  # family -> all routes of the host
 KG_BATCHES=() # family -> lines for `ip -FAMILY -batch`
 KG_LEASED=''  # yes: an IPv4 address has a limited life, so a DHCP client looks after it
 
@@ -128,14 +129,12 @@ kg_move() {
 # kg_capture_uplink LINK: kg_capture, and status 1 also for what would go wrong when its routes are replaced by others:
 # `ip route replace` finds a route by its network, table and metric, and a rule for the NIC does not hold for the bridge.
 kg_capture_uplink() {
-  local line family entry rules routes
+  local line family entry rules
   local -A seen=()
   kg_capture "$1" || return 1
-  for family in 4 6; do
-    [[ ${family} == 4 || -e /proc/net/if_inet6 ]] || continue
-    KG_SAID="cannot see the routing rules and routes of $1"
+  for family in "${!KG_ROUTES[@]}"; do
+    KG_SAID="cannot see the routing rules of $1"
     rules=$(ip "-${family}" rule show 2>/dev/null) || return 1
-    routes=$(ip "-${family}" -o route show table all 2>/dev/null) || return 1
     while IFS= read -r line; do
       KG_SAID="a routing rule names $1: ${line}"
       [[ " ${line} " != *" "[io]"if $1 "* ]] || return 1
@@ -143,7 +142,7 @@ kg_capture_uplink() {
     while IFS= read -r line; do
       kg_route_key "${line}"
       seen["${family} ${REPLY}"]+=.
-    done < <(printf '%s\n' "${routes}")
+    done < <(printf '%s\n' "${KG_ROUTES[family]}")
   done
   for entry in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
     [[ ${entry} == 'route '* ]] || continue
@@ -215,6 +214,7 @@ kg_check_uplinks() {
 kg_capture() {
   local line family said
   KG_MOVED=()
+  KG_ROUTES=()
   KG_LEASED=''
   for family in 4 6; do
     [[ ${family} == 4 || -e /proc/net/if_inet6 ]] || continue
@@ -223,10 +223,10 @@ kg_capture() {
     while IFS= read -r line; do
       [[ -z ${line} ]] || kg_capture_address "$1" "${family}" "${line}" || return 1
     done < <(printf '%s\n' "${said}")
-    said=$(ip "-${family}" -o route show table all 2>/dev/null) || return 1
+    KG_ROUTES[family]=$(ip "-${family}" -o route show table all 2>/dev/null) || return 1
     while IFS= read -r line; do
       [[ " ${line} " != *" dev $1 "* ]] || kg_capture_route "$1" "${family}" "${line}" || return 1
-    done < <(printf '%s\n' "${said}")
+    done < <(printf '%s\n' "${KG_ROUTES[family]}")
   done
 }
 

@@ -92,8 +92,8 @@ kg_remains() {
 kg_tell_left() {
   local n lines=()
   for n in "$@"; do
-    kg_place "${n}"
-    lines+=("${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})")
+    kg_describe "${n}"
+    lines+=("${REPLY}")
   done
   kg_warn 'not all could be taken back; this is left:' "${lines[@]}"
 }
@@ -178,6 +178,7 @@ kg_down() {
 # kg_repair: what a killed run began and did not mark is taken for the lab's own, if the answer is yes; then `up` or
 # `down` goes on from there.
 kg_repair() {
+  local n
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
   kg_judge
@@ -188,8 +189,8 @@ kg_repair() {
     return
   elif [[ -n ${KG_DRY} ]]; then
     for n in ${KG_SUSPECTS[@]+"${KG_SUSPECTS[@]}"}; do
-      kg_place "${n}"
-      kg_say "would ask about ${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})"
+      kg_describe "${n}"
+      kg_say "would ask about ${REPLY}"
     done
     return
   fi

@@ -40,11 +40,11 @@ kg_pending() {
       unset "KG_CHOSEN[${n}]"
       continue
     fi
-    kg_place "${n}"
+    kg_describe "${n}"
     if [[ ${KG_STATE[n]} == foreign ]]; then
-      foreign+=("${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})")
+      foreign+=("${REPLY}")
     elif [[ ${KG_PARTS[n]-0} -eq 0 ]]; then
-      missing+=("${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})")
+      missing+=("${REPLY}")
     fi
   done
   if [[ ${#foreign[@]} -gt 0 ]]; then
@@ -107,9 +107,8 @@ kg_make() {
 kg_claim_sysctls() {
   local n rest
   for ((n = 1; n <= KG_COUNT; n++)); do
-    [[ ${KG_WITHIN[n]}:${KG_STATE[n]}:${KG_FACTS[n]} == '0:right:sysctl - '* ]] || continue
-    rest=${KG_FACTS[n]#sysctl - }
-    rest=${rest%%$'\n'*}
+    if [[ ${KG_STATE[n]} != right ]] || ! kg_shares "${n}"; then continue; fi
+    rest=${REPLY}
     kg_sysctl "${rest%% *}" "${rest#* }" || kg_fail "${n}" "sysctl -w ${rest/ /=}" "${KG_SAID}"
   done
 }

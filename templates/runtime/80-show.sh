@@ -54,10 +54,10 @@ kg_print() {
       printf 'sysctl -w %s=%s\n' "$2" "$3"
       ;;
     kg_sysctl_back)
-      kg_sysctl_file "$2"
-      if { read -r line <"${REPLY}"; } 2>/dev/null && [[ -n ${line} && ${line} != *[!0-9]* ]]; then
-        printf 'sysctl -w %s=%s\n' "$2" "${line}"
+      if kg_former "$2"; then
+        printf 'sysctl -w %s=%s\n' "$2" "${REPLY}"
       else
+        kg_sysctl_file "$2"
         printf '# sysctl -w %s=VALUE: the former value, which is in %s once the lab is up\n' "$2" "${REPLY}"
       fi
       ;;
@@ -156,8 +156,8 @@ kg_show_plan() {
       differs*) sign='~' ;;
       *) sign='+' ;;
     esac
-    kg_place "${n}"
-    kg_say "${sign} ${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})"
+    kg_describe "${n}"
+    kg_say "${sign} ${REPLY}"
   done
 }
 

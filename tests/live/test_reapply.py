@@ -349,6 +349,12 @@ def test_plan_says_exactly_what_is_done(hosts: tuple[Host, Host], old: str, new:
     check_edits(hosts, [BASE.replace(old, new)])
 
 
+def test_an_isolated_network_gets_its_address_back_and_the_host_its_ipv6_there(hosts: tuple[Host, Host]) -> None:
+    addresses = "    address 10.1.0.254/24\n    address 10.1.0.253/24\n"
+    assert BASE.count(addresses) == 1
+    check_edits(hosts, [BASE.replace(addresses, ""), BASE])
+
+
 def test_a_lab_of_a_guest_that_is_not_started_by_itself_is_up_all_the_same(hosts: tuple[Host, Host]) -> None:
     text = HEADER + "vm va { memory 16M; autostart off }\n"
     check_edits(hosts, [BASE, text])

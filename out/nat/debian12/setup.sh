@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile debian12
 # sha256 of nat.dsl: 802a00ad8fff886d087d2c31ac9d6fc339c4ae2d49021657303eaaf4b7a0eede
-# sha256 of the runtime: 10d3adbdcbae921c2db7525c93099eead5db83cdbe722670679b515564929778
+# sha256 of the runtime: fb2aa4bcd545d50af3dac0c1bda5c973643ed8b062369e3d3f4cab9d7fcdf988
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=617643df8ae0981ad9f5686bf2fefa30ef78897497cd498729f2806b273e8287
+readonly KG_SHA256=3a01722cc1fdee63a5c8660fb301c92c4be3b34cf57475d3ed81523973671430
 readonly KG_LAB=nat
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=debian12
 readonly KG_DSL=nat.dsl
 readonly KG_DSL_SHA256=802a00ad8fff886d087d2c31ac9d6fc339c4ae2d49021657303eaaf4b7a0eede
-readonly KG_RUNTIME_SHA256=10d3adbdcbae921c2db7525c93099eead5db83cdbe722670679b515564929778
+readonly KG_RUNTIME_SHA256=fb2aa4bcd545d50af3dac0c1bda5c973643ed8b062369e3d3f4cab9d7fcdf988
 readonly KG_RUN=/run/kvmgen/nat
 readonly KG_VAR=/var/lib/kvmgen/nat
 readonly KG_BATCH=yes
@@ -529,14 +529,9 @@ kg_check_asked() {
       'bridged '*)
         [[ ${KG_MASTER["- ${rest% *}"]-} != "${rest#* }" || -e ${KG_RUN}/uplink-${rest% *}.moving ]] || KG_IS[${fact}]=yes
         ;;
-      'brport '*) # PORT FILE VALUE
+      'bridge '* | 'brport '*) # LINK FILE VALUE
         value=${rest% *}
-        { read -r value <"/sys/class/net/${value% *}/brport/${value#* }"; } 2>/dev/null || continue
-        [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
-        ;;
-      'bridge '*) # NAME FILE VALUE
-        value=${rest% *}
-        { read -r value <"/sys/class/net/${value% *}/bridge/${value#* }"; } 2>/dev/null || continue
+        { read -r value <"/sys/class/net/${value% *}/${fact%% *}/${value#* }"; } 2>/dev/null || continue
         [[ ${value} != "${rest##* }" ]] || KG_IS[${fact}]=yes
         ;;
       'exists '*) [[ ! -e ${rest} ]] || KG_IS[${fact}]=yes ;;
@@ -1113,12 +1108,11 @@ kg_names_served() {
 
 # kg_ours NUMBER: whether this lab made what stands of the operation. The journal of this boot says so, or a mark
 # that the object itself bears: the alias of a link, the alias of a namespace's lo, the name of a chain of the
-# lab's own, a pid file or a file in the lab's own folder; of a sysctl, its former value there.
+# lab's own, a pid file or a file in the lab's own folder; of a sysctl that labs share, its former value there.
 kg_ours() {
   local IFS=$'\n' fact
-  if [[ ${KG_FACTS[$1]} == 'sysctl - '* ]]; then
-    fact=${KG_FACTS[$1]#sysctl - }
-    kg_sysctl_file "${fact%% *}"
+  if kg_shares "$1"; then
+    kg_sysctl_file "${REPLY% *}"
     [[ -e ${REPLY} && -z ${KG_OTHER_BOOT} ]]
     return
   fi
@@ -1133,16 +1127,19 @@ kg_ours() {
         fact=${fact#there }
         [[ -z ${KG_IS["netns ${fact%% *}"]-} ]] || return 0
         ;;
-      'sysctl - '*)
-        fact=${fact#sysctl - }
-        kg_sysctl_file "${fact% *}"
-        [[ ! -e ${REPLY} ]] || return 0
-        ;;
       'rule '*"kvmgen:${KG_LAB}"*) return 0 ;; # the jump to a chain of the lab's own
       *) ;;
     esac
   done
   return 1
+}
+
+# kg_shares NUMBER: whether the operation sets a sysctl of the host's own, which other labs may set as well; REPLY is its
+# key and value. A sysctl that goes with a bridge is the lab's alone.
+kg_shares() {
+  [[ ${KG_WITHIN[$1]}:${KG_FACTS[$1]} == '0:sysctl - '* ]] || return 1
+  REPLY=${KG_FACTS[$1]#sysctl - }
+  REPLY=${REPLY%$'\n'}
 }
 
 # kg_stands NUMBER: whether the operation's object is there and this lab's. The first fact is the object itself.
@@ -1174,6 +1171,12 @@ kg_select() {
     esac
   done
   [[ -z ${KG_ONLY} || ${#KG_CHOSEN[@]} -gt 0 ]] || kg_die 2 "nothing in this lab is called \`${KG_ONLY}\`"
+}
+
+# kg_describe NUMBER: REPLY is what it is, and where the DSL asks for it.
+kg_describe() {
+  kg_place "$1"
+  REPLY="${KG_KIND[$1]} ${KG_OBJECT[$1]}  (${REPLY})"
 }
 
 # kg_place NUMBER: REPLY is where the DSL asks for it, as `lab.dsl:7: network br-in isolated`.
@@ -1925,6 +1928,15 @@ kg_sysctl_file() {
   REPLY=${KG_RUN}/sysctl-${1//\//:}
 }
 
+# kg_former KEY: REPLY is that value; status 1 where it is not known.
+kg_former() {
+  local value=''
+  kg_sysctl_file "$1"
+  { read -r value <"${REPLY}"; } 2>/dev/null
+  REPLY=${value}
+  [[ -n ${value} && ${value} != *[!0-9]* ]]
+}
+
 # kg_sysctl KEY VALUE: sets it, and keeps the former value. Labs do this one at a time, since they share sysctls.
 kg_sysctl() {
   local file former
@@ -1948,12 +1960,13 @@ kg_sysctl_back() {
   local file former='' value='' other theirs heir=''
   kg_sysctl_file "$1"
   file=${REPLY}
-  kg_sysctl_path "$1"
   KG_SAID="the former value of $1 is not known"
   {
     flock 8
-    { read -r former <"${file}" && read -r value <"${REPLY}"; } 2>/dev/null
-    [[ -n ${former} && ${former} != *[!0-9]* ]] || return 1
+    kg_former "$1" || return 1
+    former=${REPLY}
+    kg_sysctl_path "$1"
+    { read -r value <"${REPLY}"; } 2>/dev/null
     for other in "${KG_RUN%/*}"/*/"${file##*/}"; do
       [[ -e ${other} && ! ${other} -ef ${file} ]] || continue
       heir=${other}
@@ -2043,6 +2056,7 @@ kg_stop() {
 # kept in ${KG_RUN}/uplink-NAME (with .moving while the move is not done), a line each, read by a fixed grammar only.
 
 KG_MOVED=()   # "address FAMILY WORDS" and "route FAMILY WORDS", in the words of `ip`, without the link; "mac MAC"
+KG_ROUTES=()  # family -> all routes of the host
 KG_BATCHES=() # family -> lines for `ip -FAMILY -batch`
 KG_LEASED=''  # yes: an IPv4 address has a limited life, so a DHCP client looks after it
 
@@ -2168,14 +2182,12 @@ kg_move() {
 # kg_capture_uplink LINK: kg_capture, and status 1 also for what would go wrong when its routes are replaced by others:
 # `ip route replace` finds a route by its network, table and metric, and a rule for the NIC does not hold for the bridge.
 kg_capture_uplink() {
-  local line family entry rules routes
+  local line family entry rules
   local -A seen=()
   kg_capture "$1" || return 1
-  for family in 4 6; do
-    [[ ${family} == 4 || -e /proc/net/if_inet6 ]] || continue
-    KG_SAID="cannot see the routing rules and routes of $1"
+  for family in "${!KG_ROUTES[@]}"; do
+    KG_SAID="cannot see the routing rules of $1"
     rules=$(ip "-${family}" rule show 2>/dev/null) || return 1
-    routes=$(ip "-${family}" -o route show table all 2>/dev/null) || return 1
     while IFS= read -r line; do
       KG_SAID="a routing rule names $1: ${line}"
       [[ " ${line} " != *" "[io]"if $1 "* ]] || return 1
@@ -2183,7 +2195,7 @@ kg_capture_uplink() {
     while IFS= read -r line; do
       kg_route_key "${line}"
       seen["${family} ${REPLY}"]+=.
-    done < <(printf '%s\n' "${routes}")
+    done < <(printf '%s\n' "${KG_ROUTES[family]}")
   done
   for entry in ${KG_MOVED[@]+"${KG_MOVED[@]}"}; do
     [[ ${entry} == 'route '* ]] || continue
@@ -2255,6 +2267,7 @@ kg_check_uplinks() {
 kg_capture() {
   local line family said
   KG_MOVED=()
+  KG_ROUTES=()
   KG_LEASED=''
   for family in 4 6; do
     [[ ${family} == 4 || -e /proc/net/if_inet6 ]] || continue
@@ -2263,10 +2276,10 @@ kg_capture() {
     while IFS= read -r line; do
       [[ -z ${line} ]] || kg_capture_address "$1" "${family}" "${line}" || return 1
     done < <(printf '%s\n' "${said}")
-    said=$(ip "-${family}" -o route show table all 2>/dev/null) || return 1
+    KG_ROUTES[family]=$(ip "-${family}" -o route show table all 2>/dev/null) || return 1
     while IFS= read -r line; do
       [[ " ${line} " != *" dev $1 "* ]] || kg_capture_route "$1" "${family}" "${line}" || return 1
-    done < <(printf '%s\n' "${said}")
+    done < <(printf '%s\n' "${KG_ROUTES[family]}")
   done
 }
 
@@ -2834,8 +2847,8 @@ kg_remains() {
 kg_tell_left() {
   local n lines=()
   for n in "$@"; do
-    kg_place "${n}"
-    lines+=("${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})")
+    kg_describe "${n}"
+    lines+=("${REPLY}")
   done
   kg_warn 'not all could be taken back; this is left:' "${lines[@]}"
 }
@@ -2920,6 +2933,7 @@ kg_down() {
 # kg_repair: what a killed run began and did not mark is taken for the lab's own, if the answer is yes; then `up` or
 # `down` goes on from there.
 kg_repair() {
+  local n
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
   kg_judge
@@ -2930,8 +2944,8 @@ kg_repair() {
     return
   elif [[ -n ${KG_DRY} ]]; then
     for n in ${KG_SUSPECTS[@]+"${KG_SUSPECTS[@]}"}; do
-      kg_place "${n}"
-      kg_say "would ask about ${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})"
+      kg_describe "${n}"
+      kg_say "would ask about ${REPLY}"
     done
     return
   fi
@@ -3005,11 +3019,11 @@ kg_pending() {
       unset "KG_CHOSEN[${n}]"
       continue
     fi
-    kg_place "${n}"
+    kg_describe "${n}"
     if [[ ${KG_STATE[n]} == foreign ]]; then
-      foreign+=("${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})")
+      foreign+=("${REPLY}")
     elif [[ ${KG_PARTS[n]-0} -eq 0 ]]; then
-      missing+=("${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})")
+      missing+=("${REPLY}")
     fi
   done
   if [[ ${#foreign[@]} -gt 0 ]]; then
@@ -3072,9 +3086,8 @@ kg_make() {
 kg_claim_sysctls() {
   local n rest
   for ((n = 1; n <= KG_COUNT; n++)); do
-    [[ ${KG_WITHIN[n]}:${KG_STATE[n]}:${KG_FACTS[n]} == '0:right:sysctl - '* ]] || continue
-    rest=${KG_FACTS[n]#sysctl - }
-    rest=${rest%%$'\n'*}
+    if [[ ${KG_STATE[n]} != right ]] || ! kg_shares "${n}"; then continue; fi
+    rest=${REPLY}
     kg_sysctl "${rest%% *}" "${rest#* }" || kg_fail "${n}" "sysctl -w ${rest/ /=}" "${KG_SAID}"
   done
 }
@@ -4012,10 +4025,10 @@ kg_print() {
       printf 'sysctl -w %s=%s\n' "$2" "$3"
       ;;
     kg_sysctl_back)
-      kg_sysctl_file "$2"
-      if { read -r line <"${REPLY}"; } 2>/dev/null && [[ -n ${line} && ${line} != *[!0-9]* ]]; then
-        printf 'sysctl -w %s=%s\n' "$2" "${line}"
+      if kg_former "$2"; then
+        printf 'sysctl -w %s=%s\n' "$2" "${REPLY}"
       else
+        kg_sysctl_file "$2"
         printf '# sysctl -w %s=VALUE: the former value, which is in %s once the lab is up\n' "$2" "${REPLY}"
       fi
       ;;
@@ -4114,8 +4127,8 @@ kg_show_plan() {
       differs*) sign='~' ;;
       *) sign='+' ;;
     esac
-    kg_place "${n}"
-    kg_say "${sign} ${KG_KIND[n]} ${KG_OBJECT[n]}  (${REPLY})"
+    kg_describe "${n}"
+    kg_say "${sign} ${REPLY}"
   done
 }
 
