@@ -32,7 +32,7 @@ link edge.west - right.eth0 10.50.0.2/24 { limit 100mbit }
 vm direct {
     kernel /srv/images/vmlinuz
     initrd /srv/images/initrd
-    append "console=ttyS0 quiet hostname=direct"
+    append "console=ttyS0 quiet no_timer_check hostname=direct"
     nic on br0 { address auto  gateway 10.10.10.1 }
 }
 

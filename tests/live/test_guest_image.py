@@ -94,9 +94,8 @@ def nic(world: World, tap: str, model: str, mac: str) -> tuple[str, ...]:
 
 def boot_kernel(world: World, append: str, *options: str) -> Console:
     kernel, initrd = map(str, guest_kernel())
-    return boot(
-        world, "one", "-kernel", kernel, "-initrd", initrd, "-append", f"console=ttyS0 quiet {append}", *options
-    )
+    append = f"console=ttyS0 quiet no_timer_check {append}"
+    return boot(world, "one", "-kernel", kernel, "-initrd", initrd, "-append", append, *options)
 
 
 def boot(world: World, name: str, *options: str) -> Console:

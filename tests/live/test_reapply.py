@@ -513,7 +513,7 @@ vm web {{
     memory 128M
     kernel /srv/vmlinuz
     initrd /srv/initrd
-    append "console=ttyS0 quiet hostname=web"
+    append "console=ttyS0 quiet no_timer_check hostname=web"
     nic on br-web {{ address 10.2.0.10/24 }}
 }}
 """

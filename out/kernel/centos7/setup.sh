@@ -9,7 +9,7 @@
 # The commands that run are in the functions kg_section_*, near the end, each with the line of kernel.dsl that
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile centos7
-# sha256 of kernel.dsl: 551bbd356bb36b72794a5f98a119a7f0c799451126a38aa6665341224eaede35
+# sha256 of kernel.dsl: 5f3c388dfe50ae67ef04b8e8d03e3451ebe95652283d897273929cfb41b69006
 # sha256 of the runtime: fb2aa4bcd545d50af3dac0c1bda5c973643ed8b062369e3d3f4cab9d7fcdf988
 
 case ${BASH_VERSION:-} in
@@ -27,12 +27,12 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=671852b859102ae039d57a714d011a359ddb9431bc4e9a162876ff3ff51eb0ca
+readonly KG_SHA256=d8a4b88b42d5a6132d19245e553443aaa96f689a1e060ed76e1a89e85c3ebc3c
 readonly KG_LAB=kernel-and-more
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=centos7
 readonly KG_DSL=kernel.dsl
-readonly KG_DSL_SHA256=551bbd356bb36b72794a5f98a119a7f0c799451126a38aa6665341224eaede35
+readonly KG_DSL_SHA256=5f3c388dfe50ae67ef04b8e8d03e3451ebe95652283d897273929cfb41b69006
 readonly KG_RUNTIME_SHA256=fb2aa4bcd545d50af3dac0c1bda5c973643ed8b062369e3d3f4cab9d7fcdf988
 readonly KG_RUN=/run/kvmgen/kernel-and-more
 readonly KG_VAR=/var/lib/kvmgen/kernel-and-more
@@ -4457,7 +4457,7 @@ link edge.west - right.eth0 10.50.0.2/24 { limit 100mbit }
 vm direct {
     kernel /srv/images/vmlinuz
     initrd /srv/images/initrd
-    append "console=ttyS0 quiet hostname=direct"
+    append "console=ttyS0 quiet no_timer_check hostname=direct"
     nic on br0 { address auto  gateway 10.10.10.1 }
 }
 
@@ -5031,7 +5031,7 @@ kg_section_guests() {
   kg_look ls -l /usr/bin/qemu-kvm
   kg_op 73 0 guest direct 'QEMU runs the guest in the background: its tap is its cable, its console is a pty'
   kg_do /usr/bin/qemu-kvm -name direct -m 128 -smp 1 -kernel /srv/images/vmlinuz -initrd /srv/images/initrd \
-    -append 'console=ttyS0 quiet hostname=direct' -net nic,macaddr=52:54:00:25:fe:e9,model=virtio \
+    -append 'console=ttyS0 quiet no_timer_check hostname=direct' -net nic,macaddr=52:54:00:25:fe:e9,model=virtio \
     -net tap,ifname=direct.0,script=/var/lib/kvmgen/kernel-and-more/qemu-ifup-br0,downscript=/var/lib/kvmgen/kernel-and-more/qemu-ifdown \
     -display none -chardev pty,id=console -serial chardev:console \
     -chardev pipe,id=qmp,path=/run/kvmgen/kernel-and-more/vm/direct.qmp -mon chardev=qmp,mode=control \

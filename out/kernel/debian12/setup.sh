@@ -9,7 +9,7 @@
 # The commands that run are in the functions kg_section_*, near the end, each with the line of kernel.dsl that
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile debian12
-# sha256 of kernel.dsl: 551bbd356bb36b72794a5f98a119a7f0c799451126a38aa6665341224eaede35
+# sha256 of kernel.dsl: 5f3c388dfe50ae67ef04b8e8d03e3451ebe95652283d897273929cfb41b69006
 # sha256 of the runtime: fb2aa4bcd545d50af3dac0c1bda5c973643ed8b062369e3d3f4cab9d7fcdf988
 
 case ${BASH_VERSION:-} in
@@ -27,12 +27,12 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=feea797431bf2e6ad107fc39dd57885677d57ec08178d2c55cd3ceed6352fecf
+readonly KG_SHA256=f332b1cafd829310c18e760e3eea083c2be2a3e97300b22d50dee966a6fb4f26
 readonly KG_LAB=kernel-and-more
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=debian12
 readonly KG_DSL=kernel.dsl
-readonly KG_DSL_SHA256=551bbd356bb36b72794a5f98a119a7f0c799451126a38aa6665341224eaede35
+readonly KG_DSL_SHA256=5f3c388dfe50ae67ef04b8e8d03e3451ebe95652283d897273929cfb41b69006
 readonly KG_RUNTIME_SHA256=fb2aa4bcd545d50af3dac0c1bda5c973643ed8b062369e3d3f4cab9d7fcdf988
 readonly KG_RUN=/run/kvmgen/kernel-and-more
 readonly KG_VAR=/var/lib/kvmgen/kernel-and-more
@@ -4457,7 +4457,7 @@ link edge.west - right.eth0 10.50.0.2/24 { limit 100mbit }
 vm direct {
     kernel /srv/images/vmlinuz
     initrd /srv/images/initrd
-    append "console=ttyS0 quiet hostname=direct"
+    append "console=ttyS0 quiet no_timer_check hostname=direct"
     nic on br0 { address auto  gateway 10.10.10.1 }
 }
 
@@ -5008,7 +5008,7 @@ kg_section_guests() {
   kg_from 32 'vm direct {'
   kg_op 72 0 guest direct 'QEMU runs the guest in the background: its tap is its cable, its console is a pty'
   kg_do /usr/bin/qemu-system-x86_64 -name direct -machine accel=kvm:tcg -m 128 -smp 1 -kernel /srv/images/vmlinuz \
-    -initrd /srv/images/initrd -append 'console=ttyS0 quiet hostname=direct' \
+    -initrd /srv/images/initrd -append 'console=ttyS0 quiet no_timer_check hostname=direct' \
     -netdev tap,id=nic0,ifname=direct.0,script=/var/lib/kvmgen/kernel-and-more/qemu-ifup-br0,downscript=/var/lib/kvmgen/kernel-and-more/qemu-ifdown \
     -device virtio-net-pci,netdev=nic0,mac=52:54:00:25:fe:e9 -display none \
     -chardev pty,id=console,logfile=/run/kvmgen/kernel-and-more/vm/direct.console -serial chardev:console \
