@@ -1,4 +1,4 @@
-"""The command line: `kvmgen build|check|fmt|explain|init|profiles|editor`.
+"""The command line: `kvmgen build|check|fmt|explain|init|profiles|editor|lint-ifcfg`.
 
 Every command imports its passes inside itself, so that `--help` stays fast. Exit codes: 0 done, 1 the lab has
 errors, 2 usage (an input that cannot be read, an unknown target), 70 a bug in kvmgen, 74 the output could not be
@@ -18,7 +18,7 @@ import click
 from gen import __version__
 
 if TYPE_CHECKING:
-    from gen.diagnostics import Diagnostics, Format
+    from gen.diagnostics import Diagnostic, Diagnostics, Format
     from gen.source import Source
 
 LAB_ERRORS, USAGE, BUG, OUTPUT, INTERRUPTED = 1, 2, 70, 74, 130
@@ -200,6 +200,27 @@ def editor(name: str) -> None:
     _print(editors.vim() if name == "vim" else editors.textmate())
 
 
+@cli.command("lint-ifcfg")
+@click.argument("folder", metavar="DIR", type=click.Path(readable=False))
+@_format
+def lint_ifcfg(folder: str, style: Format) -> None:
+    """Find what the readers of ifcfg files in DIR would swallow; nothing in it is run.
+
+    DIR is /etc/sysconfig/network-scripts, openSUSE's /etc/sysconfig/network, or a folder to be copied there.
+    """
+    from pathlib import Path
+
+    from gen.lint_ifcfg import UnreadableFolder, lint
+
+    try:
+        findings = lint(Path(folder))
+    except UnreadableFolder as error:
+        _fail(USAGE, str(error))
+    _show(findings, style)
+    if any(finding.severity != "note" for finding in findings):
+        sys.exit(LAB_ERRORS)
+
+
 def main() -> NoReturn:
     """The console script: every way out has its code, and none is a traceback."""
     try:
@@ -257,7 +278,7 @@ def _diagnosed(style: Format) -> Iterator[Diagnostics]:
         sys.exit(LAB_ERRORS)
 
 
-def _show(diagnostics: Diagnostics, style: Format) -> None:
+def _show(diagnostics: Iterable[Diagnostic], style: Format) -> None:
     from gen.diagnostics import render
 
     color = style == "human" and sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")

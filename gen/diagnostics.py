@@ -11,14 +11,14 @@ from typing import Literal
 
 from gen.source import Source, Span
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
 Format = Literal["human", "json", "gcc"]
 
 LINE_WIDTH = 120
 """Longer source lines are drawn as a window of this many columns around the span."""
 
 _TAB = "    "
-_COLORS = {"error": "1;31", "warning": "1;33", "message": "1", "frame": "1;34", "help": "1;32"}
+_COLORS = {"error": "1;31", "warning": "1;33", "note": "1;36", "message": "1", "frame": "1;34", "help": "1;32"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,19 @@ class Diagnostics:
     ) -> None:
         """Report what is legal and usually wrong."""
         self._add("warning", code, message, Label(span, label), also, help)
+
+    def note(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        label: str = "",
+        *,
+        also: Sequence[Label] = (),
+        help: Sequence[str] = (),
+    ) -> None:
+        """Report what is right and worth to know."""
+        self._add("note", code, message, Label(span, label), also, help)
 
     def _add(
         self, severity: Severity, code: str, message: str, label: Label, also: Sequence[Label], help: Sequence[str]

@@ -7,12 +7,14 @@ from textwrap import fill, indent
 
 from gen.codes import CODES, Explanation
 from gen.diagnostics import suggest
+from gen.lint_ifcfg.codes import CODES as IFCFG_CODES
 from gen.vocabulary import CONTEXTS, KEYWORDS, SECOND_RING, Keyword, grammar, keywords_in, keywords_named, literals
 
 WORDS = sorted(
     {
         *(word for keyword in KEYWORDS for word in (keyword.word, *literals(grammar(keyword).nodes))),
         *CODES,
+        *IFCFG_CODES,
         *SECOND_RING,
     }
 )
@@ -32,8 +34,9 @@ def explain(word: str) -> str | Unknown:
     uses = [keyword for keyword in KEYWORDS if word in literals(grammar(keyword).nodes)]
     if uses:
         parts.append(_part_of(word, uses))
-    if word in CODES:
-        parts.append(_code(word, CODES[word]))
+    for codes in (CODES, IFCFG_CODES):
+        if word in codes:
+            parts.append(_code(word, codes[word]))
     if word in SECOND_RING and not parts:
         parts.append(f"{word}\n    A word of a later version.\n")
     return "\n".join(parts) if parts else Unknown(suggest(word, WORDS))

@@ -21,6 +21,8 @@ from gen import cli, driver
 from gen.bind import split
 from gen.codes import CODES
 from gen.diagnostics import Diagnostics, render
+from gen.lint_ifcfg import lint
+from gen.lint_ifcfg.codes import CODES as IFCFG_CODES
 from gen.source import Source
 from gen.syntax.format import format_source
 from gen.values import TYPES
@@ -29,7 +31,7 @@ from tests.guest import guest_image
 from tests.world import World
 
 ROOT = Path(__file__).parent.parent
-LANGUAGE, SCRIPT, README = ROOT / "LANGUAGE.md", ROOT / "SCRIPT.md", ROOT / "README.md"
+LANGUAGE, SCRIPT, README, LINT = (ROOT / f"{name}.md" for name in ("LANGUAGE", "SCRIPT", "README", "LINT"))
 DOCUMENTS = sorted(ROOT.glob("*.md"))
 
 pytestmark = pytest.mark.xdist_group("documents")  # with --update, tests write what others read
@@ -81,14 +83,21 @@ def usage_tables() -> dict[str, str]:
     }
 
 
-TABLES = [(LANGUAGE, name) for name in GENERATED] + [(SCRIPT, name) for name in ("commands", "options", "exits")]
+LINTED = {
+    "ifcfg-codes": rows(("code", "mistake"), [(code, explained.title) for code, explained in IFCFG_CODES.items()])
+}
+TABLES = [
+    *((LANGUAGE, name) for name in GENERATED),
+    *((SCRIPT, name) for name in ("commands", "options", "exits")),
+    *((LINT, name) for name in LINTED),
+]
 
 
 @pytest.mark.parametrize(("document", "name"), TABLES, ids=[name for _, name in TABLES])
 def test_a_table_is_what_the_compiler_and_the_script_know(
     document: Path, name: str, request: pytest.FixtureRequest
 ) -> None:
-    table = f"\n{GENERATED[name] if document is LANGUAGE else usage_tables()[name]}\n"
+    table = f"\n{({**GENERATED, **LINTED} if document is not SCRIPT else usage_tables())[name]}\n"
     between = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
     if request.config.getoption("--update", default=False):
         document.write_text(between.sub(lambda _: table, document.read_text()))
@@ -156,6 +165,17 @@ def test_the_mistake_in_the_language_is_drawn_as_it_is_there() -> None:
     with pytest.raises(driver.Stopped):
         driver.analyse(Source("lab.dsl", "vm a {\n    memroy 128M\n}\n"), diagnostics)
     assert render(diagnostics) == drawing
+
+
+def test_the_folder_of_the_linter_s_document_is_drawn_as_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (session,) = blocks_of(LINT, "console")
+    shown, linted = re.split(r"^\$ .*\n", session, flags=re.MULTILINE)[1:]
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "ifcfg-br0").write_text(shown)
+    monkeypatch.chdir(tmp_path)
+    assert render(lint(Path("etc"))) == linted
 
 
 def test_the_exit_codes_in_the_language_are_those_of_the_command_line() -> None:

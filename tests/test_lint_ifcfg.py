@@ -1,0 +1,258 @@
+"""`kvmgen lint-ifcfg`: folders with mistakes, folders from real life, and folders made to hurt.
+
+tests/ifcfg/NAME.case holds the files of one folder, each under a line `-- ifcfg-eth0 --`, and marks its mistakes in
+place as tests/errors does: `#! code: piece of the label` at the end of a line, `#!+1 code` for the next line, at the
+`--` line for what is said of the file as a whole. The marks are no part of the files. What follows the second `--`
+makes the file another one: `mode 666`, `crlf`, `text \\x00` in front, `link TARGET`, `fifo`, `folder`, `large`.
+A folder without marks has nothing wrong with it. NAME.txt holds the whole drawing; `--update` writes it anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gen.diagnostics import Diagnostic, render
+from gen.explain import explain
+from gen.lint_ifcfg import UnreadableFolder, lint
+from gen.lint_ifcfg.codes import CODES
+from gen.lint_ifcfg.folder import SIZE_LIMIT
+
+ROOT = Path(__file__).parent.parent
+CASES = sorted((ROOT / "tests" / "ifcfg").glob("*.case"))
+MARK = re.compile(r"#!([+-]\d+)? (ifcfg-[a-z-]+)(?:: (.*?))?(?=\s*#!|\s*$)")
+HEADER = re.compile(r"^-- (\S+) --(.*)$", re.MULTILINE)
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+
+
+def made(case: Path, folder: Path) -> list[tuple[str, int, str, str]]:
+    """Make the folder of the case; what is marked in it: file, line, code, piece of the label."""
+    marked = []
+    _, *parts = HEADER.split(case.read_text(encoding="utf-8"))
+    for name, options, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        marked += [(name, 1, code, label) for _, code, label in MARK.findall(options)]
+        lines = text.removeprefix("\n").splitlines()
+        for number, line in enumerate(lines, 1):
+            marked += [(name, number + int(offset or 0), code, label) for offset, code, label in MARK.findall(line)]
+        unfinished = any("ifcfg-no-final-newline" in line for line in lines)
+        content = "\n".join(MARK.sub("", line).rstrip() for line in lines) + ("" if unfinished or not lines else "\n")
+        _make(folder / name, MARK.sub("", options).split(), content)
+    return marked
+
+
+def _make(path: Path, options: list[str], content: str) -> None:
+    data = content.encode()
+    match options:
+        case ["fifo"]:
+            os.mkfifo(path)
+        case ["folder"]:
+            path.mkdir()
+        case ["link", target]:
+            path.symlink_to(target)
+        case ["large"]:
+            with path.open("wb") as file:
+                file.truncate(SIZE_LIMIT + 1)
+        case _:
+            if options[:1] == ["crlf"]:
+                data = data.replace(b"\n", b"\r\n")
+            elif options[:1] == ["text"]:
+                data = options[1].encode().decode("unicode_escape").encode("latin-1") + data
+            path.write_bytes(data)
+            path.chmod(int(options[1], 8) if options[:1] == ["mode"] else 0o600 if "keys-" in path.name else 0o644)
+
+
+def found_in(folder: Path) -> list[Diagnostic]:
+    """What is found, with messages that name the folder `etc`."""
+    with chdir(folder.parent):
+        return lint(Path(folder.name))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "etc"
+    path.mkdir()
+    return path
+
+
+@every_case
+def test_a_folder_has_the_mistakes_that_are_marked_in_it_and_no_others(case: Path, folder: Path) -> None:
+    marked = made(case, folder)
+    found = [
+        (Path(one.label.span.source.name).name, one.label.span.line, one.code, one.label.text)
+        for one in found_in(folder)
+    ]
+    assert sorted(one[:3] for one in found) == sorted(one[:3] for one in marked)
+    for name, line, code, piece in marked:
+        assert any(piece in text for *place, text in found if place == [name, line, code]), (name, line, code, piece)
+
+
+@every_case
+def test_the_mistakes_of_a_folder_are_drawn_as_pinned(case: Path, folder: Path, request: pytest.FixtureRequest) -> None:
+    made(case, folder)
+    drawing = render(found_in(folder))
+    pinned = case.with_suffix(".txt")
+    if request.config.getoption("--update"):
+        pinned.unlink(missing_ok=True)
+        if drawing:
+            pinned.write_text(drawing, encoding="utf-8")
+    assert drawing == (pinned.read_text(encoding="utf-8") if pinned.exists() else "")
+
+
+def test_every_drawing_belongs_to_a_folder() -> None:
+    assert {path.stem for path in (ROOT / "tests" / "ifcfg").glob("*.txt")} <= {case.stem for case in CASES}
+
+
+# Root may read every file, so that one has a test of its own.
+@pytest.mark.parametrize("code", sorted(CODES.keys() - {"ifcfg-unreadable"}))
+def test_every_code_has_a_case(code: str) -> None:
+    lines = [line for case in CASES for line in case.read_text(encoding="utf-8").splitlines()]
+    assert any(code == found for line in lines for _, found, _ in MARK.findall(line))
+
+
+def test_every_code_that_is_reported_is_explained_and_the_other_way_round() -> None:
+    text = "".join(
+        path.read_text() for path in (ROOT / "gen" / "lint_ifcfg").glob("*.py") if path.stem not in ("codes", "folder")
+    )
+    text += (ROOT / "gen" / "lint_ifcfg" / "folder.py").read_text().replace('len("ifcfg-")', "")
+    assert set(re.findall(r'"(ifcfg-[a-z-]+)"', text)) == set(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_is_explained_in_whole_sentences_with_its_source(code: str) -> None:
+    explanation = CODES[code]
+    assert explanation.title and not explanation.title.endswith(".")
+    assert explanation.text.endswith((".", ".)"))
+    assert str(explain(code)).startswith(f"{code}: {explanation.title}\n")
+
+
+def test_the_codes_are_in_the_order_of_the_alphabet() -> None:
+    assert list(CODES) == sorted(CODES)
+
+
+@pytest.mark.parametrize("code", [code for code, explanation in CODES.items() if explanation.wrong])
+def test_the_wrong_example_of_a_code_has_that_mistake_and_the_right_one_has_not(code: str, folder: Path) -> None:
+    found = []
+    for text in CODES[code].wrong, CODES[code].right:
+        device = re.search(r"^DEVICE=(\S+)", text, re.MULTILINE)
+        file = folder / f"ifcfg-{device[1] if device else 'eth0'}"
+        file.write_text(text + "\n")
+        found.append({one.code for one in found_in(folder)})
+        file.unlink()
+    assert code in found[0]
+    assert code not in found[1]
+
+
+NASTY = [
+    *b"DEVICE TYPE IPADDR PREFIX NETMASK0 GATEWAY BRIDGE VLAN BONDING_OPTS DELAY ADDRESS0 via default dev".split(),
+    *b"br0 Bridge yes no 10.0.0.1 /24 255.255.255.0 999999999999999999999 \xd9\xa3 ${ $(( $' ' \" \\ ~ # ; |".split(),
+    *(
+        b"=",
+        b"==",
+        b"$(touch canary)",
+        b"`touch canary`",
+        b"\n",
+        b"\r\n",
+        b"\n\n",
+        b" ",
+        b"\t",
+        b"\0",
+        b"\xff",
+        b"\xef\xbb\xbf",
+    ),
+]
+anything = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(NASTY), max_size=40).map(b"".join))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["ifcfg-br0", "ifcfg-eth0", "route-br0", "rule-br0", "keys-w", "ifcfg-eth0:1",
+                                           "config", "ifcfg-a~"]), anything), max_size=5))  # fmt: skip
+def test_any_bytes_give_findings_in_every_format_and_nothing_is_run(
+    tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, bytes]]
+) -> None:
+    folder = tmp_path_factory.mktemp("etc")
+    for name, data in files:
+        (folder / name).write_bytes(data)
+    with chdir(folder):
+        found = lint(folder)
+    for one in found:
+        assert one.code in CODES
+        assert one.message and one.label.text and one.help == tuple(one.help)
+    assert render(found).count("[ifcfg-") >= len(found)
+    render(found, "gcc").encode("utf-8", "surrogateescape")
+    assert len(json.loads(render(found, "json"))) == len(found)
+    assert {path.name for path in folder.iterdir()} == {name for name, _ in files}
+
+
+@pytest.mark.parametrize("text", ["A=1 " * 100_000, "A=" + "$(" * 100_000, "'" * 99_999, "A=\\\n" * 100_000])
+def test_a_long_file_takes_no_long_time_and_no_deep_stack(folder: Path, text: str) -> None:
+    (folder / "ifcfg-eth0").write_text(text)
+    assert found_in(folder)
+
+
+def test_a_name_may_hold_any_bytes(folder: Path) -> None:
+    (folder / os.fsdecode(b"ifcfg-\xff\n\x1b[2J")).write_text("DEVICE=\x1b[2J\n")
+    drawing = render(found_in(folder))
+    assert drawing and "\x1b" not in drawing
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gen", "lint-ifcfg", *arguments],
+        capture_output=True, text=True, check=False, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60,
+    )  # fmt: skip
+
+
+def test_the_command_exits_1_for_findings_and_0_for_notes_and_for_none(folder: Path) -> None:
+    file = folder / "ifcfg-eth0"
+    file.write_text("DEVICE=eth0\nONBOOT=yes\n")
+    assert run(str(folder), cwd=folder).returncode == 0
+    file.write_text("DEVICE=eth0\n")
+    done = run(str(folder), cwd=folder)
+    assert (done.returncode, done.stderr.partition(":")[0]) == (0, "note[ifcfg-onboot]")
+    file.write_text("DEVICE=eth0\nONBOOT=off\n")
+    assert run(str(folder), cwd=folder).returncode == 1
+    done = run("--format", "json", str(folder), cwd=folder)
+    assert [one["code"] for one in json.loads(done.stderr)] == ["ifcfg-not-boolean"]
+    done = run("--format", "gcc", str(folder), cwd=folder)
+    assert done.stderr.startswith(f"{file}:2:8: warning: `off` as the value of `ONBOOT` [ifcfg-not-boolean]\n")
+
+
+@pytest.mark.parametrize(("path", "message"), [("file", "is not a folder"), ("nothing", "no such file or directory")])
+def test_what_is_no_folder_is_a_mistake_of_the_command_line(folder: Path, path: str, message: str) -> None:
+    (folder / "file").write_text("")
+    done = run(path, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_a_folder_that_may_not_be_read_is_told_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnreadableFolder, match="embedded null"):
+        lint(folder / "a\0b")
+
+
+@pytest.mark.live
+def test_a_file_that_may_not_be_read_is_reported(folder: Path) -> None:
+    (folder / "ifcfg-eth0").write_text("DEVICE=eth0\n")
+    (folder / "ifcfg-eth0").chmod(0)
+    folder.parent.chmod(0o755)
+    folder.chmod(0o755)
+    code = (
+        f"import os, sys; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path\n"
+        "from gen.lint_ifcfg import lint, folder\n"
+        f"import gen.lint_ifcfg.suse; os.setuid(65534)\nprint([one.code for one in lint(Path({str(folder)!r}))])"
+    )
+    for parent in folder.parents:
+        if not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o011)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['ifcfg-unreadable']\n"
