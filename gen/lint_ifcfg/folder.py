@@ -118,14 +118,14 @@ def _is_read(path: Path, kind: str, suse: bool, names: list[str], diagnostics: D
     # `br-new` may well be a bridge, unless there is a `br` that it can be a copy of.
     if copy is None or (copy[0].startswith(("-", "_")) and name[: copy.start()] not in names):
         return True
-    who = (
-        "NetworkManager does not pass"
-        if by_networkmanager
-        else "the scripts do not pass"
-        if by_scripts
-        else "no reader passes"
-    )
-    diagnostics.error(
+    if by_networkmanager or by_scripts:
+        report, who = (
+            diagnostics.warning,
+            "NetworkManager does not pass" if by_networkmanager else "the scripts do not pass",
+        )
+    else:
+        report, who = diagnostics.error, "no reader passes"
+    report(
         "ifcfg-stray-copy",
         f"`{name}` looks like a copy, and is read as another interface",
         _at(path),

@@ -46,7 +46,7 @@ queue_id resend_igmp tlb_dynamic_lb updelay use_carrier xmit_hash_policy
 """)
 _BONDING_MODES = str.split("balance-rr active-backup balance-xor broadcast 802.3ad balance-tlb balance-alb")
 
-_PORT_KEYS = re.compile(r"(?:IPADDR|PREFIX|NETMASK|GATEWAY|DNS)[0-9]*|IPV6ADDR|IPV6_DEFAULTGW|DOMAIN")
+_PORT_KEYS = re.compile(r"(?:IPADDR|GATEWAY|DNS)[0-9]*|IPV6ADDR|IPV6_DEFAULTGW|DOMAIN")
 
 
 def check(interface: Interface, diagnostics: Diagnostics) -> None:
@@ -80,7 +80,11 @@ def check_keys(variables: Assignments, diagnostics: Diagnostics, suse: bool = Fa
     """Names that no reader knows, and those that are set twice."""
     seen: dict[str, Assignment] = {}
     for each in variables.all:
-        if not is_known(each.key, suse):
+        if not is_known(each.key, suse) and is_known(each.key, not suse):
+            readers = "network-scripts and NetworkManager" if suse else "openSUSE's wicked"
+            label = "it does nothing in this folder"
+            diagnostics.note("ifcfg-unknown-key", f"`{each.key}` is for {readers} alone", each.named, label)
+        elif not is_known(each.key, suse):
             meant = meant_by(each.key, suse)
             diagnostics.warning(
                 "ifcfg-unknown-key",
@@ -148,7 +152,7 @@ def booleans(interface: Interface, diagnostics: Diagnostics) -> None:
 def bootproto(interface: Interface, diagnostics: Diagnostics) -> None:
     """ifup-eth compares with `dhcp` and `bootp` letter by letter; `make_ip4_setting` refuses what it does not know."""
     found = interface.set.get("BOOTPROTO")
-    if found is None or found.value is None:
+    if found is None or found.value is None or interface.type in ("xdsl", "modem", "isdn"):
         return
     known = ("none", "static", "dhcp", "bootp", "autoip", "shared", "ibft")
     if found.value.lower() not in known:
@@ -222,9 +226,12 @@ def device(interface: Interface, diagnostics: Diagnostics) -> None:
     found = variables.get("DEVICE")
     if found is None or found.value is None:
         return
-    named = re.sub(r"\W", "_", variables.value("NAME"))
-    own = (found.value, f"System_{found.value}", f"Auto_{found.value}", named, f"System_{named}")
-    if interface.name not in own and not interface.name.startswith(("Wired_connection", "Profile_")):
+    called = variables.value("NAME") or found.value
+    # NetworkManager and the installer name files after the connection.
+    own = {
+        re.sub(r"\W", "_", f"{prefix}{name}") for prefix in ("", "System ", "Auto ") for name in (found.value, called)
+    }
+    if re.sub(r"\W", "_", interface.name) not in own:
         diagnostics.warning(
             "ifcfg-device-differs",
             f"the file is of `{interface.name}`, and its DEVICE is `{found.value}`",
@@ -336,7 +343,8 @@ def bonding_options(interface: Interface, diagnostics: Diagnostics) -> None:
             else found.at
         )
         if not equals:
-            label, help = "expected `name=value`", did_you_mean(key, _BONDING)
+            label = "expected `name=value`"
+            help = (f"write `{key}=` and the value",) if key in _BONDING else did_you_mean(key, _BONDING)
         elif key not in _BONDING:
             label, help = "bonding has no such option", did_you_mean(key, _BONDING)
         elif key == "mode" and not (value in _BONDING_MODES or value in "0123456"):
@@ -545,7 +553,7 @@ def _check_length(interface: Interface, number: str, diagnostics: Diagnostics) -
             also=[Label(prefix.at, "this one counts")],
             help=["delete `NETMASK`"],
         )
-    elif address and variables.whole and not (prefix or netmask) and not _may_lack_length(interface):
+    elif address and _is_ip(address.value or "") and not (prefix or netmask) and not _may_lack_length(interface):
         diagnostics.warning(
             "ifcfg-netmask",
             f"`{address.key}` without `PREFIX{number}` or `NETMASK{number}`",
@@ -557,6 +565,8 @@ def _check_length(interface: Interface, number: str, diagnostics: Diagnostics) -
 
 def _may_lack_length(interface: Interface) -> bool:
     """An alias has that of its parent; a port has no address, and a point-to-point link no subnet."""
+    if not interface.set.whole:
+        return True
     if interface.parent is not None or interface.master is not None or interface.is_dynamic:
         return True
     return interface.type in ("xdsl", "modem", "isdn") or bool(interface.set.get("REMIP"))
