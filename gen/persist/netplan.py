@@ -1,4 +1,4 @@
-"""Host configuration in, a file of /etc/netplan out: netplan(5). Which of its renderers reads it is the host's choice."""
+"""Host configuration in, a file of /etc/netplan out: netplan(5). The host chooses which of its renderers reads it."""
 
 from __future__ import annotations
 
