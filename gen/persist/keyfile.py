@@ -75,6 +75,9 @@ def _bridge(lab: str, bridge: Bridge) -> Sections:
         ipv4 = {f"address{number}": str(address) for number, address in enumerate(bridge.addresses, 1)}
         if bridge.gateway is not None:
             ipv4["address1"] += f",{bridge.gateway}"
+        if bridge.port is not None:
+            # The metric of an Ethernet NIC, which the bridge stands in for: another NIC's route would win over a bridge's.
+            ipv4["route-metric"] = "100"
         if bridge.dns:
             ipv4["dns"] = "".join(f"{server};" for server in bridge.dns)
         content["ipv4"] = {**ipv4, "method": "manual"}

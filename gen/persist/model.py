@@ -48,7 +48,8 @@ class Persistence:
     """All that `persist` writes.
 
     `bridges` are those that the host's boot makes from then on: `up` takes them as right. `reload` is told to the
-    running system after files were written or taken back; it never restarts a network. `refused` holds why this lab
+    running system after files were written or taken back; it never restarts a network (`nmcli connection reload` would:
+    it brings up every new bridge and takes its port). `refused` holds why this lab
     cannot be persisted on this target, in words with the way out; then `kept` is empty.
     """
 
