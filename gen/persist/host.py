@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 
+from gen.encode import bare
 from gen.model import Lab, Network
 from gen.plan.operation import ROOT, Plan
 from gen.source import Span
@@ -64,13 +65,16 @@ class HostConfig:
 
 
 def host_config(lab: Lab, plan: Plan) -> HostConfig:
-    """The host's part of the lab. A bridged network's uplink must be one whose address `host` tells."""
+    """The host's part of the lab. A bridged network's uplink must be one whose address `host` tells.
+
+    Raises ValueError for a name that is not a bare word: the styles write names as they stand.
+    """
     placed = [(probe, operation.at) for operation in plan.operations for probe in operation.probe]
     facts = {probe[:-1]: probe[-1] for probe, _ in placed}
     nics = {nic.name: nic for nic in lab.host}
 
     def bridge(network: Network) -> Bridge:
-        name = network.name
+        name = bare(network.name)
         nic = nics.get(network.uplink or "")
         gateway = nic.gateway if nic else None
         addresses = [address.interface for address in nic.addresses] if nic else []
@@ -79,7 +83,7 @@ def host_config(lab: Lab, plan: Plan) -> HostConfig:
         delay = facts.get(("bridge", name, "forward_delay"))
         return Bridge(
             name=name,
-            port=Port(nic.name, nic.mtu) if nic else None,
+            port=Port(bare(nic.name), nic.mtu) if nic else None,
             mac=facts.get(("mac", ROOT, name)) or (f"@mac:{nic.name}@" if nic else None),
             stp=facts.get(("stp", ROOT, name)) == "on",
             delay=int(delay) // 100 if delay is not None else None,
@@ -93,8 +97,10 @@ def host_config(lab: Lab, plan: Plan) -> HostConfig:
 
     bridges = {network.name for network in lab.networks}
     return HostConfig(
-        lab=lab.name,
+        lab=bare(lab.name),
         bridges=tuple(bridge(network) for network in lab.networks if not network.external),
-        others=tuple((probe[2], at) for probe, at in placed if probe[:2] == ("link", ROOT) and probe[2] not in bridges),
+        others=tuple(
+            (bare(probe[2]), at) for probe, at in placed if probe[:2] == ("link", ROOT) and probe[2] not in bridges
+        ),
         sysctls=tuple((probe[2], probe[3], at) for probe, at in placed if probe[:2] == ("sysctl", ROOT)),
     )

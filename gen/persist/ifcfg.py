@@ -6,15 +6,12 @@ mistake, and NetworkManager's ifcfg-rh. Only what both were seen to read the sam
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from gen.persist.host import Bridge, HostConfig
 from gen.persist.model import Kept
 
 FOLDER = "/etc/sysconfig/network-scripts"
-
-_BARE = re.compile(r"[A-Za-z0-9._:/-]+|@mac:[A-Za-z0-9._-]+@")
 
 
 def ifcfg(host: HostConfig) -> Iterator[Kept]:
@@ -35,15 +32,8 @@ def ifcfg(host: HostConfig) -> Iterator[Kept]:
 
 
 def assignments(pairs: list[tuple[str, str]]) -> str:
-    """A `KEY=value` line each. Raises ValueError for a value that bash would not read as it stands."""
-    return "".join(f"{key}={bare(value)}\n" for key, value in pairs)
-
-
-def bare(value: str) -> str:
-    """The value, which needs no quotes in any reader; raises ValueError otherwise."""
-    if not _BARE.fullmatch(value):
-        raise ValueError(f"`{value}` cannot stand in an ifcfg file")
-    return value
+    """A `KEY=value` line each; the values are bare words."""
+    return "".join(f"{key}={value}\n" for key, value in pairs)
 
 
 def _bridge(bridge: Bridge) -> list[tuple[str, str]]:

@@ -34,18 +34,11 @@ def unmanaged(host: HostConfig) -> Iterator[Kept]:
 
 
 def sections(content: Sections) -> str:
-    """A GKeyFile: `[section]`, `key=value`."""
+    """A GKeyFile: `[section]`, `key=value`; the values are bare words."""
     return "\n".join(
-        f"[{name}]\n" + "".join(f"{key}={value(text)}\n" for key, text in entries.items())
+        f"[{name}]\n" + "".join(f"{key}={value}\n" for key, value in entries.items())
         for name, entries in content.items()
     )
-
-
-def value(text: str) -> str:
-    """A text as GKeyFile's readers take it: backslashes and line ends escaped, and a blank at the front."""
-    for char, escape in (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
-        text = text.replace(char, escape)
-    return f"\\s{text[1:]}" if text.startswith(" ") else text
 
 
 def _kept(host: HostConfig, name: str, content: Sections, bridge: Bridge) -> Kept:
@@ -76,7 +69,7 @@ def _bridge(lab: str, bridge: Bridge) -> Sections:
         if bridge.gateway is not None:
             ipv4["address1"] += f",{bridge.gateway}"
         if bridge.port is not None:
-            # The metric of an Ethernet NIC, which the bridge stands in for: another NIC's route would win over a bridge's.
+            # That of an Ethernet NIC, which the bridge stands in for: a bridge's own is so high that any NIC's wins.
             ipv4["route-metric"] = "100"
         if bridge.dns:
             ipv4["dns"] = "".join(f"{server};" for server in bridge.dns)
