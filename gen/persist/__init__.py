@@ -13,7 +13,7 @@ from gen.persist.ifupdown import ifupdown
 from gen.persist.kernel import kernel
 from gen.persist.keyfile import keyfile
 from gen.persist.keyfile import unmanaged as unmanaged_by_network_manager
-from gen.persist.model import Kept, Persistence, Rival
+from gen.persist.model import Kept, Persistence, Reader, Rival
 from gen.persist.netplan import netplan
 from gen.persist.networkd import networkd
 from gen.persist.networkd import unmanaged as unmanaged_by_networkd
@@ -22,7 +22,7 @@ from gen.plan.operation import Plan
 from gen.profile import Profile
 from gen.source import Span
 
-__all__ = ["Kept", "Persistence", "Rival", "persistence"]
+__all__ = ["Kept", "Persistence", "Reader", "Rival", "persistence"]
 
 Render = Callable[[HostConfig], Iterator[Kept]]
 
@@ -36,6 +36,22 @@ STYLES: Mapping[str, tuple[Render, ...]] = {
     "wicked": (wicked,),
 }
 """What writes each style that a profile's `persistence` may name."""
+
+_ENABLED = "/etc/systemd/system/multi-user.target.wants"
+
+READERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "network-scripts": (("chkconfig network on", "/etc/rc3.d/S10network"),),
+    "ifcfg": (("systemctl enable NetworkManager", f"{_ENABLED}/NetworkManager.service", "/etc/rc3.d/S10network"),),
+    "keyfile": (("systemctl enable NetworkManager", f"{_ENABLED}/NetworkManager.service"),),
+    "ifupdown": (
+        ("apt-get install bridge-utils", "/etc/network/if-pre-up.d/bridge"),
+        ("systemctl enable networking", f"{_ENABLED}/networking.service"),
+    ),
+    "netplan": (("apt-get install netplan.io", "/usr/lib/systemd/system-generators/netplan"),),
+    "networkd": (("systemctl enable systemd-networkd", f"{_ENABLED}/systemd-networkd.service"),),
+    "wicked": (("systemctl enable wicked", f"{_ENABLED}/wicked.service"),),
+}
+"""What must be there for a style's files to be read: how it comes there, and the paths of which one is enough."""
 
 
 def persistence(lab: Lab, plan: Plan, profile: Profile) -> Persistence:
@@ -56,6 +72,11 @@ def persistence(lab: Lab, plan: Plan, profile: Profile) -> Persistence:
         rivals=tuple(Rival(style, name, at) for style in profile.styles for name, at in links),
         reload=(),
         refused=(),
+        readers=tuple(
+            Reader(tuple(paths), remedy, host.bridges[0].at)
+            for remedy, *paths in READERS[profile.persistence]
+            if host.bridges
+        ),
     )
 
 

@@ -44,6 +44,18 @@ class Rival:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """What reads the lab's files at boot: one of `paths` is there on a host that will; `remedy` says how it comes there.
+
+    Without it the host would come up with no network.
+    """
+
+    paths: tuple[str, ...]
+    remedy: str
+    at: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Persistence:
     """All that `persist` writes.
 
@@ -58,3 +70,4 @@ class Persistence:
     rivals: tuple[Rival, ...]
     reload: tuple[Command, ...]
     refused: tuple[tuple[str, Span], ...]
+    readers: tuple[Reader, ...] = ()
