@@ -45,7 +45,7 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What reads the lab's files at boot: one of `paths` is there on a host that will; `remedy` says how it comes there.
+    """What reads the lab's files at boot. On a host that has it one of `paths` is there; `remedy` brings it.
 
     Without it the host would come up with no network.
     """
