@@ -26,25 +26,24 @@ def wicked(host: HostConfig) -> Iterator[Kept]:
             near = f"{bridge.gateway}/32 - - {bridge.name}\n" if bridge.far_gateway else ""
             yield kept(f"ifroute-{bridge.name}", f"{near}default {bridge.gateway} - {bridge.name}\n")
         if bridge.port is not None:
-            pairs = [("STARTMODE", "auto"), ("BOOTPROTO", "none")]
+            pairs = [("STARTMODE", "auto"), ("BOOTPROTO", "static")]
             if bridge.port.mtu is not None:
                 pairs.append(("MTU", str(bridge.port.mtu)))
             yield kept(f"ifcfg-{bridge.port.name}", assignments(pairs))
 
 
 def _bridge(bridge: Bridge) -> list[tuple[str, str]]:
-    pairs = [("STARTMODE", "auto"), ("BOOTPROTO", "static" if bridge.addresses else "none")]
+    # `none` would also skip MTU and MAC; without addresses `static` brings the link up.
+    pairs = [("STARTMODE", "auto"), ("BOOTPROTO", "static")]
     for index, address in enumerate(bridge.addresses):
         pairs.append((f"IPADDR_{index}" if index else "IPADDR", str(address)))
     if bridge.mac is not None:
         pairs.append(("LLADDR", bridge.mac))
     if bridge.mtu is not None:
         pairs.append(("MTU", str(bridge.mtu)))
-    pairs.append(("BRIDGE", "yes"))
-    if bridge.port is not None:
-        pairs.append(("BRIDGE_PORTS", bridge.port.name))
-    else:
-        # Its first port comes with the first guest.
+    pairs += [("BRIDGE", "yes"), ("BRIDGE_PORTS", bridge.port.name if bridge.port else "''")]
+    if bridge.port is None:
+        # Its first port comes with the first guest, and its addresses must not wait for that.
         pairs.append(("LINK_REQUIRED", "no"))
     pairs.append(("BRIDGE_STP", "on" if bridge.stp else "off"))
     if bridge.delay is not None:
