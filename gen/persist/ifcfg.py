@@ -50,8 +50,8 @@ def _bridge(bridge: Bridge) -> list[tuple[str, str]]:
     if bridge.mtu is not None:
         pairs.append(("MTU", str(bridge.mtu)))
     pairs.append(("STP", "on" if bridge.stp else "off"))
-    if bridge.delay is not None and not bridge.stp:
-        # With a spanning tree each reader takes the number for another time: `up` sets it.
-        pairs.append(("DELAY", str(bridge.delay)))
+    if not bridge.stp:
+        # With a spanning tree each reader takes the number for another time: `up` sets it. Without one it is no wait.
+        pairs.append(("DELAY", "0"))
     # Without AUTOCONNECT_SLAVES `nmcli connection up` of the bridge throws its ports out.
     return [*pairs, ("IPV6INIT", "no"), ("NOZEROCONF", "yes"), ("AUTOCONNECT_SLAVES", "yes")]
