@@ -38,6 +38,8 @@ network br-far  bridged { uplink ens34  stp on  mac 52:54:00:00:00:02 }
 network br-slow routed  { address 10.20.0.254/24  mtu 1400  mac 52:54:00:00:00:01 }
 network br-ring isolated { address 10.40.0.254/24  stp on }
 network br-own  isolated { external }
+network br-web  nat { address 10.30.0.254/24  via br-two  publish 192.168.0.201 to web }
+namespace web { nic e on br-web { address 10.30.0.1/24 }  route default via 10.30.0.254 }
 link br-slow - br-ring
 """
 """What the example labs do not have."""
@@ -141,7 +143,7 @@ def test_a_lab_whose_uplink_has_no_known_address_is_refused_with_the_way_out() -
 
 def test_bridges_and_ports_of_the_lab_have_rivals_in_every_style_that_the_host_reads() -> None:
     _, _, written = compiled(Source("l", EVERYTHING), "networkd")
-    names = {"br-two", "br-far", "br-slow", "br-ring", "ens33", "ens34"}
+    names = {"br-two", "br-far", "br-slow", "br-ring", "br-web", "ens33", "ens34"}
     assert {(rival.style, rival.nic) for rival in written.rivals} == {
         (style, name) for style in ("ifupdown", "networkd") for name in names
     }

@@ -42,7 +42,7 @@ def sections(content: Sections) -> str:
 
 
 def _kept(host: HostConfig, name: str, content: Sections, bridge: Bridge) -> Kept:
-    path = f"{FOLDER}/kvmgen-{host.lab}-{name}.nmconnection"
+    path = f"{FOLDER}/kvmgen-{host.lab}@{name}.nmconnection"
     return Kept("whole", path, "0600", host.head + sections(content), bridge.at)
 
 

@@ -30,7 +30,7 @@ def unmanaged(host: HostConfig) -> Iterator[Kept]:
 
 
 def _kept(host: HostConfig, name: str, sections: list[Section], bridge: Bridge) -> Kept:
-    return Kept("whole", f"{FOLDER}/05-kvmgen-{host.lab}-{name}", "0644", _text(host, sections), bridge.at)
+    return Kept("whole", f"{FOLDER}/05-kvmgen-{host.lab}@{name}", "0644", _text(host, sections), bridge.at)
 
 
 def _text(host: HostConfig, sections: list[Section]) -> str:

@@ -30,7 +30,8 @@ network br-ex bridged { uplink ens33  address 172.16.0.1/24 }
 network br-in isolated
 network br-rt routed { address 10.20.0.254/24  address 10.21.0.254/24  mtu 1400  mac 52:54:00:00:00:01 }
 network br-st isolated { address 10.40.0.254/24  stp on }
-network br-nt nat { address 10.30.0.254/24  via br-ex }
+network br-nt nat { address 10.30.0.254/24  via br-ex  publish 192.168.0.201 to web }
+namespace web { nic e on br-nt { address 10.30.0.1/24 }  route default via 10.30.0.254 }
 namespace n { nic e on br-in { address 10.0.0.1/24 } }
 """,
     "a gateway outside the subnet": """
