@@ -114,6 +114,7 @@ def describe(profile: Profile) -> str:
         f"{profile.name}: {profile.title}",
         f"  QEMU           {profile.qemu}",
         f"  persistence    {profile.persistence}{others}",
+        f"  firewall       {profile.rules or 'no file that is restored at boot: `up` brings the rules'}",
         f"  packages       {' '.join(sorted(set(profile.packages.values())))}",
         "  spells",
     ]

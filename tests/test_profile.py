@@ -36,6 +36,7 @@ def test_centos7_speaks_the_notes_dialect() -> None:
 def test_leap15_keeps_its_network_in_wicked_s_files_and_no_firewall_rules() -> None:
     leap15 = profile.load("leap15")
     assert (leap15.persistence, leap15.styles, leap15.rules) == ("wicked", ("wicked",), "")
+    assert "no file that is restored at boot" in profile.describe(leap15)
     assert leap15.command("bridge_add", bridge="br0") == profile.load("debian12").command("bridge_add", bridge="br0")
 
 
