@@ -22,6 +22,7 @@ LAYERS = (
     "profile",
     "check",
     "plan",
+    "persist",
     "render audit lint_ifcfg",
     "explain starters driver",
     "cli",

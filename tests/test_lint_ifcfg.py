@@ -15,17 +15,22 @@ import re
 import subprocess
 import sys
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gen.diagnostics import Diagnostic, render
+from gen import driver, profile
+from gen.diagnostics import Diagnostic, Diagnostics, render
 from gen.explain import explain
 from gen.lint_ifcfg import UnreadableFolder, lint
 from gen.lint_ifcfg.codes import CODES
 from gen.lint_ifcfg.folder import SIZE_LIMIT
+from gen.persist import persistence
+from gen.plan import plan
+from gen.source import Source
 
 ROOT = Path(__file__).parent.parent
 CASES = sorted((ROOT / "tests" / "ifcfg").glob("*.case"))
@@ -150,6 +155,28 @@ def test_the_wrong_example_of_a_code_has_that_mistake_and_the_right_one_has_not(
         file.unlink()
     assert code in found[0]
     assert code not in found[1]
+
+
+LABS = sorted((ROOT / "tests" / "labs").rglob("*.dsl"))
+
+
+@pytest.mark.parametrize("target", ["centos6", "centos7", "rocky8", "leap15"])
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+def test_what_persist_writes_for_an_example_lab_is_clean(lab: Path, target: str, folder: Path) -> None:
+    diagnostics = Diagnostics()
+    compiled = driver.analyse(Source(str(lab), lab.read_text(encoding="utf-8")), diagnostics)
+    host = profile.load(target)
+    # A host that cannot have namespaces can have the bridges.
+    made = plan(compiled, replace(host, lacks={}), diagnostics)
+    assert made is not None
+    kept = persistence(compiled, made, host).kept
+    assert kept or persistence(compiled, made, host).refused or not compiled.networks
+    for file in kept:
+        if file.path.startswith("/etc/sysconfig/network"):
+            text = re.sub("@mac:.*?@", "52:54:00:00:00:01", file.text)
+            (folder / Path(file.path).name).write_text(text)
+            (folder / Path(file.path).name).chmod(int(file.mode, 8))
+    assert render(found_in(folder)) == ""
 
 
 NASTY = [

@@ -66,7 +66,7 @@ def read(path: Path, diagnostics: Diagnostics) -> Folder:
             raise UnreadableFolder(f"`{path}` is not a folder") from error
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableFolder(f"cannot read `{path}`: {reason.lower()}") from error
-    suse = not _SUSE_MARKS.isdisjoint(names) or any(name.startswith("ifroute-") for name in names)
+    suse = _is_suse(path, names)
     kinds = SUSE_KINDS if suse else KINDS
     files = []
     for name in names:
@@ -80,6 +80,32 @@ def read(path: Path, diagnostics: Diagnostics) -> Folder:
         if text is not None:
             files.append(File(kind, of, Source(str(path / name), text)))
     return Folder(tuple(files), suse)
+
+
+def _is_suse(path: Path, names: list[str]) -> bool:
+    """By the folder's name, by what lies in it, or by what all its files say: STARTMODE, and not ONBOOT."""
+    if path.absolute().parts[-2:] == ("sysconfig", "network") or not _SUSE_MARKS.isdisjoint(names):
+        return True
+    if any(name.startswith("ifroute-") for name in names):
+        return True
+    texts = [_contents(path / name) for name in names if name.startswith("ifcfg-")]
+    said = b"\n".join(text for text in texts if text is not None)
+    return b"\nSTARTMODE=" in b"\n" + said and re.search(rb"^[ \t]*(?:DEVICE|ONBOOT)=", said, re.MULTILINE) is None
+
+
+def _contents(path: Path) -> bytes | None:
+    """What is in a regular file of some size, None for anything else. Raises nothing."""
+    try:
+        status = os.stat(path)
+        return _open(path) if stat.S_ISREG(status.st_mode) and status.st_size <= SIZE_LIMIT else None
+    except OSError:
+        return None
+
+
+def _open(path: Path) -> bytes:
+    # It was a regular file a moment ago, and may be a FIFO now.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:
+        return file.read(SIZE_LIMIT)
 
 
 def _at(path: Path) -> Span:
@@ -165,9 +191,7 @@ def _text(path: Path, kind: str, diagnostics: Diagnostics) -> str | None:
         )
         return None
     try:
-        # Between the two calls the file may have become a FIFO.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:
-            data = file.read(SIZE_LIMIT)
+        data = _open(path)
     except OSError as error:
         diagnostics.error(
             "ifcfg-unreadable",
