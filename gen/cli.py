@@ -222,7 +222,8 @@ def lint_ifcfg(folder: str, style: Format) -> None:
     """
     from pathlib import Path
 
-    from gen.lint_ifcfg import UnreadableFolder, lint
+    from gen.lint_ifcfg import lint
+    from gen.lint_ifcfg.folder import UnreadableFolder
 
     try:
         findings = lint(Path(folder))

@@ -9,14 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from gen.diagnostics import Diagnostic, Diagnostics
-from gen.lint_ifcfg import assignments, folder, interface, neighbours, routes, settings, suse
-from gen.lint_ifcfg.folder import UnreadableFolder
-
-__all__ = ["UnreadableFolder", "lint"]
 
 
 def lint(path: Path) -> list[Diagnostic]:
-    """All findings, in the order of the files' names. Raises UnreadableFolder."""
+    """All findings, in the order of the files' names. Raises folder.UnreadableFolder."""
+    # `explain` wants the codes alone.
+    from gen.lint_ifcfg import assignments, folder, interface, neighbours, routes, settings, suse
+
     diagnostics = Diagnostics()
     found = folder.read(path, diagnostics)
     interfaces = [interface.read(file, diagnostics) for file in found.files if file.kind == "ifcfg"]

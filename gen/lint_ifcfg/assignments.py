@@ -39,14 +39,17 @@ class Assignments:
     all: list[Assignment] = field(default_factory=list)
     comments: list[Span] = field(default_factory=list)
     whole: bool = True
+    _last: dict[str, Assignment] = field(default_factory=dict)
+
+    def add(self, assignment: Assignment) -> None:
+        """What is added later counts."""
+        self.all.append(assignment)
+        self._last[assignment.key] = assignment
 
     def get(self, key: str) -> Assignment | None:
-        """The assignment that counts: the last. An empty value is as good as none, for all readers."""
-        found = None
-        for each in self.all:
-            if each.key == key:
-                found = each if each.value != "" else None
-        return found
+        """The assignment that counts. An empty value is as good as none, for all readers."""
+        found = self._last.get(key)
+        return found if found is not None and found.value != "" else None
 
     def value(self, key: str) -> str:
         """The value as it is known; empty where there is none or it is not known."""
@@ -159,7 +162,7 @@ class _Parser:
             self.command(name, end, follows)
         named = self.span(at, name.end(1))
         written = self.span(name.end(), end) if end > name.end() else named
-        self.found.all.append(Assignment(name[1], value, named, written))
+        self.found.add(Assignment(name[1], value, named, written))
         return follows if another else None
 
     def no_assignment(self, at: int) -> None:
@@ -168,7 +171,7 @@ class _Parser:
         if spaced is not None:
             self.blank_around_equals(self.span(spaced.end(1), spaced.end()), spaced[1])
             named = self.span(at, spaced.end(1))
-            self.found.all.append(Assignment(spaced[1], None, named, named))
+            self.found.add(Assignment(spaced[1], None, named, named))
             return
         label, help = "bash runs it as a command, NetworkManager passes it over", ["write `NAME=value`, or delete it"]
         if text[at:].startswith("["):

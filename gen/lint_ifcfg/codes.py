@@ -25,7 +25,7 @@ CODES: dict[str, Explanation] = {
         "DEVICE=eth0\nBOOTPROTO=none\nONBOOT=yes\nIPADDR=10.0.0.1\nPREFIX=24",
     ),
     "ifcfg-alias-of-nothing": Explanation(
-        "an alias of an interface that no file describes",
+        "an alias that adds nothing, or to nothing",
         "`ifcfg-eth0:1` and `ifcfg-eth0-range0` add to `ifcfg-eth0`, and are read when that comes up. The network "
         "service itself passes over names with a colon or `-range`. (Source: ifup-aliases; /etc/init.d/network.)",
     ),

@@ -115,11 +115,11 @@ def _at(path: Path) -> Span:
 
 def _check_misnamed(path: Path, kinds: tuple[str, ...], diagnostics: Diagnostics) -> None:
     """`ifcg-eth0`, `ifcfg_eth0`: the readers go by the first letters alone."""
-    word = re.match(r"[A-Za-z]+6?(?=[-_. ])", path.name)
+    word = re.match(r"[A-Za-z]+6?(?=[-_ ])", path.name)
     if word is None or word[0] in ("ifup", "ifdown", "network", "init"):
         return
     kind = word[0] if word[0] in kinds else suggest(word[0], kinds)
-    if kind is None or (word[0] in kinds and path.name[word.end()] == "."):
+    if kind is None:
         return
     diagnostics.warning(
         "ifcfg-misnamed",

@@ -193,6 +193,14 @@ def parents(interfaces: Sequence[Interface], diagnostics: Diagnostics) -> None:
                 "aliases are set up with the interface that they belong to",
                 help=help,
             )
+        elif interface.parent is not None and ":" in interface.name and interface.set.lacks("IPADDR", "IPV6ADDR"):
+            diagnostics.error(
+                "ifcfg-alias-of-nothing",
+                "an alias without an address",
+                interface.beginning,
+                "ifup-aliases reads `IPADDR` alone, without a number, and passes the file over",
+                help=["add `IPADDR=`"],
+            )
 
 
 RULES = (masters, ports, same_things, same_addresses, gateways, parents)

@@ -79,13 +79,16 @@ def unknown_keys(interface: Interface, diagnostics: Diagnostics) -> None:
 def check_keys(variables: Assignments, diagnostics: Diagnostics, suse: bool = False) -> None:
     """Names that no reader knows, and those that are set twice."""
     seen: dict[str, Assignment] = {}
+    guesses = 0
     for each in variables.all:
         if not is_known(each.key, suse) and is_known(each.key, not suse):
             readers = "network-scripts and NetworkManager" if suse else "openSUSE's wicked"
             label = "it does nothing in this folder"
             diagnostics.note("ifcfg-unknown-key", f"`{each.key}` is for {readers} alone", each.named, label)
         elif not is_known(each.key, suse):
-            meant = meant_by(each.key, suse)
+            # A guess takes a millisecond; a file of nothing but unknown names is no ifcfg file.
+            guesses += 1
+            meant = meant_by(each.key, suse) if guesses <= 100 else None
             diagnostics.warning(
                 "ifcfg-unknown-key",
                 f"no reader knows `{each.key}`",
@@ -195,6 +198,10 @@ def interface_type(interface: Interface, diagnostics: Diagnostics) -> None:
             found.at,
             "NetworkManager leaves such files alone, so on a host without network-scripts nobody makes the tap",
         )
+    elif value.lower() in ("ethernet", "wireless", "bond", "vlan", "team", "teamport") and value not in _TYPES:
+        right = next(each for each in _TYPES if each.lower() == value.lower())
+        label = "the scripts compare letter by letter, and go by the name of the interface instead"
+        diagnostics.note("ifcfg-type", f"TYPE `{value}`", found.at, label, help=[f"write `{right}`"])
     elif value not in _TYPES and not value.startswith("OVS"):
         same = next((each for each in _TYPES if each.lower() == value.lower()), None)
         meant = same or suggest(value, _TYPES)
@@ -575,18 +582,16 @@ def _may_lack_length(interface: Interface) -> bool:
 def numbering(interface: Interface, diagnostics: Diagnostics) -> None:
     """`expand_config` looks for IPADDR, IPADDR0, IPADDR1 and then on until one is missing; DNS from 1 on."""
     variables = interface.set
-    for key, first in (("IPADDR", 2), ("DNS", 2)):
+    for key, missing in (("IPADDR", 2), ("DNS", 1)):
         numbers = {int(number) for number in numbers_of(key, variables) if number}
-        lost = [number for number in sorted(numbers) if number >= first and not set(range(first, number)) <= numbers]
-        if key == "DNS" and 1 not in numbers:
-            lost = sorted(numbers - {0})
-        for number in lost:
+        while missing in numbers:
+            missing += 1
+        for number in sorted(number for number in numbers if number > missing):
             found = variables.get(f"{key}{number}")
-            missing = next(each for each in range(1 if key == "DNS" else first, number) if each not in numbers)
             if found is not None:
                 diagnostics.warning(
                     "ifcfg-number",
-                    f"`{key}{number}` without `{key}{missing}`",
+                    f"`{found.key}` without `{key}{missing}`",
                     found.named,
                     "the readers count up and stop at the gap",
                     help=["number them without a gap"],
@@ -648,15 +653,17 @@ def gateway(interface: Interface, diagnostics: Diagnostics) -> None:
         diagnostics.error("ifcfg-gateway", "the gateway is the interface itself", found.at, label, also=also)
     elif len(own) < len(interface.addresses) or variables.get("GATEWAYDEV"):
         return
-    elif not any(ip in address.interface.network for address in own if address.interface):
-        first = own[0]
-        assert first.interface is not None
-        diagnostics.error(
+    elif (first := own[0]).interface is not None and ip not in first.interface.network:
+        elsewhere = any(ip in address.interface.network for address in own if address.interface)
+        (diagnostics.warning if elsewhere else diagnostics.error)(
             "ifcfg-gateway",
             f"the gateway `{ip}` is not in {first.interface.network}",
             found.at,
-            "the scripts set no default route, and say nothing",
+            "the scripts look at the first address only, and set no default route"
+            if elsewhere
+            else "the scripts set no default route, and say nothing",
             also=[Label(first.at.at, "the subnet is that of this address")],
+            help=["let the address of the gateway's subnet be the first"] if elsewhere else (),
         )
 
 
