@@ -182,9 +182,9 @@ CODES: dict[str, Explanation] = {
     ),
     "ifcfg-nm-controlled": Explanation(
         "an interface that NetworkManager leaves alone",
-        "Only the service `network` brings it up: on EL8 that is the package network-scripts, which is not installed "
-        "by itself, and EL9 has none. Without it the interface is gone after a reboot. (Source: "
-        "connection_from_file_full of nms-ifcfg-rh-reader.c.)",
+        "Only the service `network` brings it up: from EL8 on that is the package network-scripts, which is not "
+        "installed by itself. Without it the interface is gone after a reboot. (Source: connection_from_file_full of "
+        "nms-ifcfg-rh-reader.c.)",
         "DEVICE=eth0\nONBOOT=yes\nNM_CONTROLLED=no",
         "DEVICE=eth0\nONBOOT=yes",
     ),

@@ -33,6 +33,7 @@ _COPY = re.compile(
 )
 """How people name the copies that every reader takes for an interface."""
 
+_KINDS_OF_FILE = {stat.S_IFDIR: "folder", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket"}
 _SUSE_MARKS = {"config", "dhcp", "ifcfg.template", "ifroute.template", "providers", "if-up.d", "ifcfg-lo.template"}
 
 
@@ -169,18 +170,14 @@ def _text(path: Path, kind: str, diagnostics: Diagnostics) -> str | None:
         _check_link(path, error, diagnostics)
         return None
     if not stat.S_ISREG(status.st_mode):
-        what = "folder" if stat.S_ISDIR(status.st_mode) else "FIFO" if stat.S_ISFIFO(status.st_mode) else "device"
-        diagnostics.error(
-            "ifcfg-no-file",
-            f"`{path.name}` is a {what}, not a file"
-            if not stat.S_ISSOCK(status.st_mode)
-            else f"`{path.name}` is a socket",
-            _at(path),
-            "the network service looks into everything whose name starts like that, and would wait for ever"
-            if what in ("FIFO", "device")
-            else "the network service takes it for an interface, and fails to read it",
-            help=["take it out of the folder"],
-        )
+        what = _KINDS_OF_FILE.get(stat.S_IFMT(status.st_mode), "device")
+        label = "no reader takes it for a file"
+        if kind == "ifcfg" and what in ("folder", "socket"):
+            label = "the network service takes it for an interface, and fails to read it"
+        elif kind == "ifcfg":
+            label = "the network service searches everything whose name starts like that, and would wait for ever"
+        help = ["take it out of the folder"]
+        diagnostics.error("ifcfg-no-file", f"`{path.name}` is a {what}, not a file", _at(path), label, help=help)
         return None
     if status.st_size > SIZE_LIMIT:
         diagnostics.error(
@@ -229,7 +226,7 @@ def _check_mode(path: Path, kind: str, mode: int, diagnostics: Diagnostics) -> N
             "ifcfg-writable-by-all",
             f"everybody may write to `{path.name}`",
             _at(path),
-            "the network service runs it as a part of its script, as root",
+            "the network service runs it, or acts upon it, as root",
             help=["`chmod 644` it"],
         )
     if kind == "keys" and mode & (stat.S_IRGRP | stat.S_IROTH):
