@@ -37,6 +37,12 @@ def _profiles() -> Iterable[str]:
     return profile.names()
 
 
+def _styles() -> Iterable[str]:
+    from gen import profile
+
+    return profile.STYLES
+
+
 def _starters() -> Iterable[str]:
     from gen import starters
 
@@ -87,9 +93,15 @@ def cli(context: click.Context) -> None:
     "-o", "--output", metavar="DIR", type=click.Path(readable=False),
     help="Write the script and its files there, with their SHA256SUMS.",
 )  # fmt: skip
+@click.option(
+    "--persistence", metavar="STYLE", shell_complete=_one_of(_styles),
+    help="Write files of this kind for the host's boot; `kvmgen profiles NAME` lists what a host reads.",
+)  # fmt: skip
 @click.option("--no-shellcheck", is_flag=True, help="Leave out the check of the finished script.")
 @_format
-def build(lab: str, target: str | None, output: str | None, no_shellcheck: bool, style: Format) -> None:
+def build(
+    lab: str, target: str | None, output: str | None, persistence: str | None, no_shellcheck: bool, style: Format
+) -> None:
     """Print the script that builds LAB."""
     from gen import driver
     from gen.profile import ProfileError
@@ -99,7 +111,7 @@ def build(lab: str, target: str | None, output: str | None, no_shellcheck: bool,
     source = _read(lab)
     with _diagnosed(style) as diagnostics:
         try:
-            built = driver.build(source, diagnostics, target)
+            built = driver.build(source, diagnostics, target, persistence)
         except ProfileError as error:
             _fail(USAGE, str(error))
     if not no_shellcheck:
@@ -395,7 +407,7 @@ def _write_new(path: str, content: bytes) -> None:
 
 
 def _remove_stale(folder: str, paths: Collection[str]) -> None:
-    """Remove what an older build wrote below files/ and this one does not have, where it is still as it was written."""
+    """Remove what an older build wrote below files/ and persist/ and this one does not have, where it is as written."""
     import hashlib
     from pathlib import Path
 
@@ -407,8 +419,8 @@ def _remove_stale(folder: str, paths: Collection[str]) -> None:
     for line in listed.splitlines():
         digest, _, name = line.partition("  ")
         path = root / name
-        # The sums may be someone else's: no way leads out of files/, by dots or by links.
-        if name in paths or not name.startswith("files/") or path.resolve() != path or not path.is_file():
+        # The sums may be someone else's: no way leads out of there, by dots or by links.
+        if name in paths or not name.startswith(("files/", "persist/")) or path.resolve() != path or not path.is_file():
             continue
         if hashlib.sha256(path.read_bytes()).hexdigest() == digest:
             path.unlink()

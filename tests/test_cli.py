@@ -192,6 +192,25 @@ def test_an_output_folder_gets_the_script_its_files_and_their_sums(tmp_path: Pat
     assert listed | {"SHA256SUMS"} == {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
 
 
+def test_what_the_hosts_boot_will_read_is_written_in_the_style_that_was_asked_for(tmp_path: Path) -> None:
+    for words, path in (
+        ((), "etc/network/interfaces.d/kvmgen-nat"),
+        (("--persistence", "networkd"), "etc/systemd/network/05-kvmgen-nat@br0.netdev"),
+        (("--target", "leap15"), "etc/sysconfig/network/ifcfg-br0"),
+    ):
+        out = tmp_path / path.replace("/", "-")
+        done = run("build", "tests/labs/nat.dsl", "--no-shellcheck", "-o", str(out), *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (out / "persist" / path).is_file()
+    assert (tmp_path / "etc-network-interfaces.d-kvmgen-nat/persist/etc/iptables/rules.v4.rules").is_file()
+
+
+def test_a_style_that_the_target_does_not_read_is_answered_with_those_it_does() -> None:
+    done = run("build", "tests/labs/nat.dsl", "--target", "rocky8", "--persistence", "netplan")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "kvmgen: rocky8 does not read `netplan` at boot; it reads: ifcfg, keyfile\n"
+
+
 def test_an_output_folder_that_is_there_keeps_what_else_is_in_it(folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "out" / "notes").write_text("mine")
@@ -237,8 +256,9 @@ def test_of_an_older_build_nothing_is_removed_that_was_changed_since_or_that_is_
     (out / "files" / "also").write_text("mine")
     with (out / "SHA256SUMS").open("a") as file:
         file.write(sums + "no sum at all\n")
+    gone = [untouched, out / "persist", *(out / "persist").rglob("*")]
     before = set(everything_below(out))
-    assert set(built_over(folder, GOOD, GOOD)) == before - {str(untouched.relative_to(out))}
+    assert set(built_over(folder, GOOD, GOOD)) == before - {str(path.relative_to(out)) for path in gone}
     assert (folder / "good.dsl").read_text() == GOOD
     assert changed.read_text() == "mine now"
 
