@@ -65,7 +65,7 @@ def _built() -> Path:
 
 
 def built_once(name: str, inputs: Iterable[Path], build: Callable[[Path, Path], None]) -> Path:
-    """A folder of the cache, made once for each state of `inputs`: `build` has a folder to work in and that one to fill."""
+    """A folder of the cache, which `build` fills once for each state of `inputs`; it has another folder to work in."""
     state = hashlib.sha256()
     for file in inputs:
         state.update(file.read_bytes())
