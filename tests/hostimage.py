@@ -68,11 +68,11 @@ def boot_host(world: World, carried: Path, *, plugged_in: bool = True) -> Consol
     drives = (word for disk in disks for word in ("-drive", disk))
     tap = ("-netdev", "tap,id=nic,ifname=host0,script=no,downscript=no")
     nic = ("-device", f"virtio-net-pci,netdev=nic,mac={_UPLINK_MAC}")
-    serial = ("-chardev", "socket,id=console,path=/run/host,server=on,wait=off,logfile=/run/host.log")
+    serial = ("-chardev", "socket,id=console,path=/run/host,server=on,wait=off")
     rest = ("-serial", "chardev:console", "-display", "none", "-daemonize")
     machine = ("-name", "host", "-machine", "accel=tcg", "-m", "512", "-smp", "2")
     world.run("qemu-system-x86_64", *machine, *kernel, *drives, *tap, *nic, *serial, *rest)
-    console = Console(world.path("/run/host"), world.path("/run/host.log"))
+    console = Console(world.path("/run/host"))
     world.at_end(console.close)
     wait_until_up(console)
     return console
