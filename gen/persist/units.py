@@ -75,8 +75,8 @@ Before=libvirtd.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/bash {script} up --service --no-guard -y -q --wait {LOCK_SECONDS}
-ExecStop=/bin/bash {script} down --service -q --wait {GUEST_SECONDS}
+ExecStart=/bin/bash {script} up --service --no-guard -y --wait {LOCK_SECONDS}
+ExecStop=/bin/bash {script} down --service --wait {GUEST_SECONDS}
 TimeoutStopSec={2 * GUEST_SECONDS + 30}
 
 [Install]
@@ -96,8 +96,8 @@ After=kvmgen-{lab.name}.service
 [Service]
 Type=forking
 PIDFile={bare(profile.run_dir)}/{lab.name}/vm/%i.pid
-ExecStart=/bin/bash {script} vm start %i -q --wait {LOCK_SECONDS}
-ExecStop=/bin/bash {script} vm stop %i -q --wait {GUEST_SECONDS}
+ExecStart=/bin/bash {script} vm start %i --wait {LOCK_SECONDS}
+ExecStop=/bin/bash {script} vm stop %i --wait {GUEST_SECONDS}
 TimeoutStartSec={LOCK_SECONDS + 60}
 TimeoutStopSec={GUEST_SECONDS + 30}
 
