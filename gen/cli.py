@@ -454,10 +454,10 @@ def _remove_stale(folder: str, paths: Collection[str]) -> None:
 def _move(source: str, folder: str, paths: Collection[str]) -> None:
     """Move the files into the folder, once it is certain that nothing there is in the way of any of them."""
     for path in paths:
-        target = os.path.join(folder, path)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        if os.path.isdir(target):
+        if os.path.isdir(os.path.join(folder, path)):
             raise IsADirectoryError(None, f"`{path}` is a folder there")
+    for path in paths:
+        os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
     _remove_stale(folder, paths)
     for path in paths:
         os.replace(os.path.join(source, path), os.path.join(folder, path))

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -216,7 +217,7 @@ def test_an_output_folder_that_is_there_keeps_what_else_is_in_it(folder: Path) -
     (folder / "out" / "notes").write_text("mine")
     (folder / "out" / "setup.sh").write_text("old")
     assert run("build", "good.dsl", "-o", "out", cwd=folder).returncode == 0
-    assert sorted(path.name for path in (folder / "out").iterdir()) == ["SHA256SUMS", "notes", "setup.sh"]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["SHA256SUMS", "notes", "persist", "setup.sh"]
     assert (folder / "out" / "setup.sh").read_text().startswith("#!/bin/bash\n")
 
 
@@ -234,12 +235,15 @@ def built_over(folder: Path, first: str, second: str) -> list[str]:
 
 
 def test_files_of_an_older_build_that_the_lab_no_longer_has_are_gone(folder: Path) -> None:
-    assert built_over(folder, ISOLATED, GOOD) == ["SHA256SUMS", "setup.sh"]
+    over = built_over(folder, ISOLATED, GOOD)
+    shutil.rmtree(folder / "out")
+    assert over == built_over(folder, GOOD, GOOD)
 
 
 def test_of_an_older_build_nothing_is_removed_that_was_changed_since_or_that_is_not_a_build_s(folder: Path) -> None:
-    built_over(folder, ISOLATED, ISOLATED)
     out = folder / "out"
+    stays = set(built_over(folder, GOOD, GOOD))
+    built_over(folder, ISOLATED, ISOLATED)
     changed, untouched = sorted(out.rglob("qemu-if*"), reverse=True)
     changed.write_text("mine now")
     sums = "".join(
@@ -256,9 +260,9 @@ def test_of_an_older_build_nothing_is_removed_that_was_changed_since_or_that_is_
     (out / "files" / "also").write_text("mine")
     with (out / "SHA256SUMS").open("a") as file:
         file.write(sums + "no sum at all\n")
-    gone = [untouched, out / "persist", *(out / "persist").rglob("*")]
+    gone = {str(path.relative_to(out)) for path in (untouched, *(out / "persist").rglob("*"))}
     before = set(everything_below(out))
-    assert set(built_over(folder, GOOD, GOOD)) == before - {str(path.relative_to(out)) for path in gone}
+    assert set(built_over(folder, GOOD, GOOD)) == before - (gone - stays)
     assert (folder / "good.dsl").read_text() == GOOD
     assert changed.read_text() == "mine now"
 

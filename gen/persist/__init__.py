@@ -17,6 +17,7 @@ from gen.persist.model import Kept, Persistence, Reader, Rival
 from gen.persist.netplan import netplan
 from gen.persist.networkd import networkd
 from gen.persist.networkd import unmanaged as unmanaged_by_networkd
+from gen.persist.units import reload, units
 from gen.persist.wicked import wicked
 from gen.plan.operation import Plan
 from gen.profile import Profile
@@ -64,13 +65,14 @@ def persistence(lab: Lab, plan: Plan, profile: Profile) -> Persistence:
     kept += kernel(host, profile.persistence)
     if profile.rules:
         kept += firewall(plan, profile.rules)
+    kept += units(lab, profile)
     links = [(bridge.name, bridge.at) for bridge in host.bridges]
     links += [(bridge.port.name, bridge.at) for bridge in host.bridges if bridge.port is not None]
     return Persistence(
         kept=tuple(kept),
         bridges=tuple((bridge.name, bridge.at) for bridge in host.bridges),
         rivals=tuple(Rival(style, name, at) for style in profile.styles for name, at in links),
-        reload=(),
+        reload=reload(profile),
         refused=(),
         readers=tuple(
             Reader(tuple(paths), remedy, host.bridges[0].at)
