@@ -56,7 +56,10 @@ kg_encode() {
   KG_ENCODED="$*"
   case ${KG_ENCODED} in
     *[!A-Za-z0-9_./:=@%+,!$'\n'-]* | *$'\n\n'* | *$'\n') return 1 ;;
-    *) KG_ENCODED=${KG_ENCODED//$'\n'/ } ;;
+    *)
+      IFS=' '
+      KG_ENCODED="$*"
+      ;;
   esac
 }
 
@@ -234,7 +237,7 @@ kg_plain() {
 kg_run_batch() {
   local line left=${KG_NUMBERS_OF[$1]} n said
   if [[ -n ${KG_BACKWARD} && $1 == 'ip '* ]]; then
-    kg_run_lines "$1" "${KG_LINES_OF[$1]}" -force || kg_note "${REPLY}"
+    kg_run_backward "$1"
   elif kg_run_lines "$1" "${KG_LINES_OF[$1]}"; then
     kg_count "$1" ''
   elif [[ $1 == 'ip '* ]]; then
@@ -253,6 +256,37 @@ kg_run_batch() {
       fi
     done < <(printf '%s' "${KG_LINES_OF[$1]}")
   fi
+}
+
+# kg_run_backward KEY: its lines, and where one fails, the others. Many namespaces in a row are deleted two at a time:
+# `ip` waits long for the kernel with each.
+kg_run_backward() {
+  local line before='' half='' other='' after='' count=0
+  while IFS= read -r line; do
+    if [[ ${line} != 'netns delete '* ]]; then
+      if [[ ${count} -eq 0 ]]; then before+=${line}$'\n'; else after+=${line}$'\n'; fi
+    elif [[ -n ${after} ]]; then
+      count=0
+      break
+    else
+      count=$((count + 1))
+      if [[ $((count % 2)) -eq 0 ]]; then half+=${line}$'\n'; else other+=${line}$'\n'; fi
+    fi
+  done < <(printf '%s' "${KG_LINES_OF[$1]}")
+  if [[ ${count} -lt 8 ]]; then
+    kg_run_lines "$1" "${KG_LINES_OF[$1]}" -force || kg_note "${REPLY}"
+    return
+  fi
+  [[ -z ${before} ]] || kg_run_lines "$1" "${before}" -force || kg_note "${REPLY}"
+  kg_log "ip -force -batch -, by two"$'\n'"${half}${other%$'\n'}"
+  REPLY=$(
+    trap '' HUP INT TERM
+    printf '%s' "${half}" 2>/dev/null | ip -force -batch - 2>&1 &
+    printf '%s' "${other}" 2>/dev/null | ip -force -batch - 2>&1
+    wait
+  )
+  [[ -z ${REPLY} ]] || kg_note "${REPLY}"
+  [[ -z ${after} ]] || kg_run_lines "$1" "${after}" -force || kg_note "${REPLY}"
 }
 
 # kg_count BATCH SAID [FILE]: which lines of an `ip` batch ran: all, or those before the one that SAID names, as
@@ -283,9 +317,11 @@ kg_count() {
 }
 
 # kg_run_spaces NAMESPACE...: the `ip` batches of namespaces, which do not see each other: xargs, which is small, starts
-# them sooner than this shell could, two at a time.
+# them sooner than this shell could, two at a time. nsenter, where there is one, is sooner inside than `ip -n`, which
+# copies the table of mounts, with one for each namespace in it.
 kg_run_spaces() {
-  local space files=() status=0 told='' said
+  local space files=() status=0 told='' said enter=(ip -n '{}')
+  ! type -P nsenter >/dev/null || enter=(nsenter --net='/run/netns/{}' ip)
   if [[ $# -gt 3 && -z ${KG_BACKWARD} ]]; then
     for space in "$@"; do
       files+=("${KG_RUN}/batch.${space}")
@@ -295,7 +331,7 @@ kg_run_spaces() {
     if [[ ${status} -eq 0 ]]; then
       REPLY=$(
         trap '' HUP INT TERM
-        printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' ip -n '{}' -batch "${KG_RUN}/batch.{}" 2>&1
+        printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' "${enter[@]}" -batch "${KG_RUN}/batch.{}" 2>&1
       ) || {
         status=1
         kg_log "${REPLY}"
@@ -303,7 +339,7 @@ kg_run_spaces() {
       said=${REPLY}
       for space in "$@"; do
         case ${said} in
-          *"Command failed ${KG_RUN}/batch.${space}:"* | *"\"${space}\""*)
+          *"Command failed ${KG_RUN}/batch.${space}:"* | *"\"${space}\""* | *"/run/netns/${space}: "*)
             kg_count "ip ${space}" "${said}" "${KG_RUN}/batch.${space}"
             told=yes
             ;;
