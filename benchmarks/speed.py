@@ -254,8 +254,8 @@ Missed:
 
 - `up again` in 0.3 s, for the star of 400 and the tree. It asks every namespace, a process each, and to start that many
   programs takes 0.4 s of both processors for 400; 0.4 s more is bash, which reads the lab and compares.
-- `down` in 1.3 times the kernel's own time, for the stars, the tree and the guests. It reads the lab (0.2 s for the star
-  of 400), looks what stands and whose it is, and proves at its end that nothing is left.
+- `down` in 1.3 times the kernel's own time, for the stars, the tree and the guests. It reads the lab (0.2 s for the
+  star of 400), looks what stands and whose it is, and proves at its end that nothing is left.
 """
 
 
