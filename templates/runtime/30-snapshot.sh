@@ -42,7 +42,7 @@ kg_ask() {
       brief+=("${space}")
     fi
   done
-  [[ ${#brief[@]} -gt 3 ]] && kg_ask_in_brief "${brief[@]}" || rest+=(${brief[@]+"${brief[@]}"})
+  if [[ ${#brief[@]} -lt 4 ]] || ! kg_ask_in_brief "${brief[@]}"; then rest+=(${brief[@]+"${brief[@]}"}); fi
   for space in ${rest[@]+"${rest[@]}"}; do
     name=()
     form=-o
@@ -77,9 +77,12 @@ kg_ask() {
 kg_ask_in_brief() {
   local space padding asked=$'link show\naddr show\n'
   for space in "$@"; do
-    ! kg_wanted "${space}" route || asked+=$'route show\n' && break
+    if kg_wanted "${space}" route; then
+      asked+=$'route show\n'
+      break
+    fi
   done
-  type -P nsenter >/dev/null || return 1
+  type -P nsenter xargs >/dev/null || return 1
   printf -v padding '%70000s' '' # a here-string is a file only where it would not fit into a pipe
   { exec 8<<<"${asked}#${padding}"; } 2>/dev/null
   [[ -f /proc/self/fd/8 ]] || return 1
