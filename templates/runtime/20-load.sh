@@ -1,6 +1,7 @@
 # The statements in which the lab part is written. It holds nothing but calls of these, and every pass over the
 # lab calls the whole of it again: `load` keeps what an operation is and should bring about, the other passes
-# act on the operations that KG_CHOSEN names. Commands are thus never stored, split or joined: they stay words.
+# act on the operations that KG_CHOSEN names. Commands are thus never split or joined: they stay words. A lab of hundreds
+# of namespaces makes ten thousand calls a pass, and bash copies a function whenever it calls it: they are short.
 
 KG_PASS=load            # load, make, unmake, print, explain, look, examine, identify
 KG_TAKEN=''             # yes: the pass acts on the operation that is being read
@@ -19,12 +20,16 @@ KG_FILES=()             # number -> DSL file
 KG_FACTS=()             # number -> its probes, a line each: the facts that hold when it is right
 KG_PARTS=()             # number -> how many commands make it; none: a thing that must be there already
 KG_UNDOABLE=()          # number -> yes: it has an undo command
+KG_KEEPING=''           # yes: `load` keeps the undo commands as well, which spares `down` a pass
+KG_KEPT=()              # the words of all undo commands
+KG_KEPT_OF=()           # command -> number of its operation
+KG_KEPT_AT=()           # command -> where its words begin
 KG_CONTENT=()           # number -> the content of the file that it writes
 KG_SERVES=()            # number -> yes: it serves names on the host
 KG_MANUAL=()            # number -> yes: done on demand only, by `vm start`
 KG_ASKED=()             # the probes that are asked one at a time: files, processes, sysctls
-declare -A KG_WANTED=() # "PROBE NAMESPACE" -> yes: what a snapshot has to look at
-declare -A KG_SPACES=() # namespace -> yes
+declare -A KG_WANTED=() # namespace -> its probes, between blanks: what a snapshot has to look at
+declare -A KG_SPACES=() # namespace -> number of the operation that makes it, or 0
 declare -A KG_PATHS=()  # file -> number of the operation that writes it
 
 # kg_pass NAME: reads the lab from top to bottom.
@@ -45,25 +50,15 @@ kg_from() {
 # kg_op NUMBER WITHIN KIND OBJECT WHY [on-demand]: an operation begins. One that is on demand is not done by `up`.
 kg_op() {
   KG_AT=$1
-  case ${KG_PASS} in
-    load)
-      KG_COUNT=$1
-      KG_WITHIN[$1]=$2
-      KG_KIND[$1]=$3
-      KG_OBJECT[$1]=$4
-      KG_LINES[$1]=${KG_LINE}
-      KG_TEXTS[$1]=${KG_TEXT}
-      KG_FILES[$1]=${KG_FILE}
-      KG_FACTS[$1]=''
-      [[ $# -eq 5 ]] || KG_MANUAL[$1]=yes
+  KG_TAKEN=${KG_CHOSEN[$1]-}
+  case ${KG_PASS}${KG_TAKEN} in
+    load*)
+      KG_TAKEN=''
+      KG_COUNT=$1 KG_WITHIN[$1]=$2 KG_KIND[$1]=$3 KG_OBJECT[$1]=$4 KG_FACTS[$1]='' KG_MANUAL[$1]=${6+yes}
+      KG_LINES[$1]=${KG_LINE} KG_TEXTS[$1]=${KG_TEXT} KG_FILES[$1]=${KG_FILE}
       ;;
-    explain)
-      KG_TAKEN=${KG_CHOSEN[$1]-}
-      [[ -z ${KG_TAKEN} ]] || kg_explain_op "$5"
-      ;;
-    *)
-      KG_TAKEN=${KG_CHOSEN[$1]-}
-      ;;
+    explainyes) kg_explain_op "$5" ;;
+    *) ;;
   esac
 }
 
@@ -71,22 +66,37 @@ kg_op() {
 # standard input; it is undo and probe as well.
 kg_do() {
   case ${KG_PASS}${KG_TAKEN} in
-    load)
-      KG_PARTS[KG_AT]=$((${KG_PARTS[KG_AT]-0} + 1))
-      [[ $1 != kg_write ]] || kg_take_content "$3"
-      [[ $1 != dnsmasq || " $* " == *' --port=0 '* ]] || KG_SERVES[KG_AT]=yes
-      ;;
+    load) KG_PARTS[KG_AT]=$((${KG_PARTS[KG_AT]-0} + 1)) ;;
     makeyes) kg_feed "${KG_AT}" "$@" ;;
-    printyes) kg_print "$@" ;;
-    explainyes) kg_explain_command 'do' "$@" ;;
-    examineyes) kg_examine_command "$@" ;;
-    identifyyes) kg_identify 'do' "$@" ;;
+    *yes) kg_tell_do "$@" ;;
     *) ;;
   esac
+  case $1 in
+    kg_write | dnsmasq) kg_also "$@" ;;
+    *) ;;
+  esac
+}
+
+# kg_also WORD...: what else the command means.
+kg_also() {
   if [[ $1 == kg_write ]]; then
+    [[ ${KG_PASS} != load ]] || kg_take_content "$3"
     kg_undo kg_write_back "$3"
     kg_probe file "$3" "${2#0}"
+  elif [[ ${KG_PASS} == load && " $* " != *' --port=0 '* ]]; then
+    KG_SERVES[KG_AT]=yes
   fi
+}
+
+# kg_tell_do WORD...: the passes that tell of a command.
+kg_tell_do() {
+  case ${KG_PASS} in
+    print) kg_print "$@" ;;
+    explain) kg_explain_command 'do' "$@" ;;
+    examine) kg_examine_command "$@" ;;
+    identify) kg_identify 'do' "$@" ;;
+    *) ;;
+  esac
 }
 
 # kg_take_content PATH, content on standard input.
@@ -99,11 +109,11 @@ kg_take_content() {
 
 # kg_undo WORD...: a command that takes it back.
 kg_undo() {
-  case ${KG_PASS}${KG_TAKEN} in
+  case ${KG_PASS}${KG_KEEPING}${KG_TAKEN} in
     load) KG_UNDOABLE[KG_AT]=yes ;;
-    unmakeyes) kg_keep "${KG_AT}" "$@" ;;
-    explainyes) kg_explain_command undo "$@" ;;
-    identifyyes) kg_identify undo "$@" ;;
+    loadyes | unmake*) KG_UNDOABLE[KG_AT]=yes KG_KEPT_OF+=("${KG_AT}") KG_KEPT_AT+=("${#KG_KEPT[@]}") KG_KEPT+=("$@") ;;
+    explain*yes) kg_explain_command undo "$@" ;;
+    identify*yes) kg_identify undo "$@" ;;
     *) ;;
   esac
 }
@@ -115,13 +125,18 @@ kg_probe() {
   case $1 in
     file) ;;
     process | exists | symlink | bridge | bridged | brport) KG_ASKED+=("$*") ;;
-    netns) KG_SPACES[$2]=yes ;;
+    netns) KG_SPACES[$2]=${KG_AT} ;;
     *)
-      KG_WANTED["$1 $2"]=yes
+      [[ ${KG_WANTED[$2]-} == *" $1 "* ]] || kg_want "$@"
       [[ $1 != sysctl ]] || KG_ASKED+=("$*")
-      [[ $2 == - ]] || KG_SPACES[$2]=yes
       ;;
   esac
+}
+
+# kg_want PROBE NAMESPACE...: a snapshot has to look at that there.
+kg_want() {
+  KG_WANTED[$2]="${KG_WANTED[$2]- }$1 "
+  [[ $2 == - ]] || KG_SPACES[$2]=${KG_SPACES[$2]-0}
 }
 
 # kg_look WORD...: the command that shows the result.

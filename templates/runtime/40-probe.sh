@@ -5,7 +5,17 @@ KG_STATE=() # number -> absent, right, differs, foreign
 KG_FOUND=() # number -> yes: its first fact holds
 KG_ONLY=''  # --only NAME
 
-# kg_judge: a snapshot, and KG_STATE of every operation.
+# kg_locate: a snapshot, and KG_FOUND of every operation, which is all that taking back asks.
+kg_locate() {
+  local n
+  kg_snapshot
+  KG_FOUND=()
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    [[ -z ${KG_IS[${KG_FACTS[n]%%$'\n'*}]-} ]] || KG_FOUND[n]=yes
+  done
+}
+
+# kg_judge: the same, and KG_STATE of every operation.
 kg_judge() {
   local n fact right absent differs foreign
   kg_snapshot
@@ -13,13 +23,22 @@ kg_judge() {
   KG_FOUND=()
   local IFS=$'\n'
   for ((n = 1; n <= KG_COUNT; n++)); do
+    if [[ -n ${KG_IS[${KG_FACTS[n]%$'\n'}]-} && ${KG_FACTS[n]} != chain* ]]; then # one fact, as most have
+      KG_FOUND[n]=yes KG_STATE[n]=right
+      continue
+    fi
     right='' absent='' differs='' foreign=''
     for fact in ${KG_FACTS[n]}; do
       if [[ -n ${KG_IS[${fact}]-} ]]; then
         [[ -n ${right}${absent}${differs}${foreign} ]] || KG_FOUND[n]=yes
         right=yes
       else
-        kg_miss "${fact}"
+        REPLY=absent
+        case ${fact} in
+          'there '* | 'address '[!-]* | 'route '*) ;; # at once what kg_miss says of these
+          'link '* | 'up '*) [[ -z ${KG_THERE[${fact#* }]-} ]] || kg_miss "${fact}" ;;
+          *) kg_miss "${fact}" ;;
+        esac
         case ${REPLY} in
           differs) differs=yes ;;
           foreign) foreign=yes ;;
@@ -132,7 +151,10 @@ kg_shares() {
 # kg_stands NUMBER: whether the operation's object is there and this lab's. The first fact is the object itself.
 kg_stands() {
   local path
-  if [[ -n ${KG_FOUND[$1]-} ]] && kg_ours "$1"; then return; fi
+  if [[ -n ${KG_FOUND[$1]-} ]]; then
+    [[ -z ${KG_NOTED[$1]-} || ${KG_FACTS[$1]} == sysctl* ]] || return 0 # at once what kg_ours says of most
+    if kg_ours "$1"; then return; fi
+  fi
   path=${KG_FACTS[$1]#* }
   path=${path% *}
   case ${KG_FACTS[$1]} in
@@ -149,10 +171,10 @@ kg_select() {
   local n rest
   KG_CHOSEN=()
   for ((n = 1; n <= KG_COUNT; n++)); do
-    rest=${KG_TEXTS[n]#* }
     case ${KG_ONLY} in
       '' | "${n}" | "${KG_OBJECT[n]}") KG_CHOSEN[n]=yes ;;
       *)
+        rest=${KG_TEXTS[n]#* }
         if [[ ${rest%% *} == "${KG_ONLY}" || -n ${KG_CHOSEN[KG_WITHIN[n]]-} ]]; then KG_CHOSEN[n]=yes; fi
         ;;
     esac

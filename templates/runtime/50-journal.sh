@@ -176,17 +176,14 @@ kg_journal() {
   local phase=$1 n lines=() folder
   shift
   for n in "$@"; do
-    case ${phase} in
-      1)
-        KG_NOTED[n]=1
-        KG_EXTRA[n]=${KG_NEWEST}
-        if [[ ${KG_FACTS[n]} == 'file '* ]]; then
-          KG_EXTRA[n]=0
-          folder=${KG_FACTS[n]#file }
-          while folder=${folder%/*} && [[ ! -d ${folder:-/} ]]; do KG_EXTRA[n]=$((KG_EXTRA[n] + 1)); done
-        fi
+    case ${phase}${KG_FACTS[n]} in
+      '1file '*)
+        KG_NOTED[n]=1 KG_EXTRA[n]=0
+        folder=${KG_FACTS[n]#file }
+        while folder=${folder%/*} && [[ ! -d ${folder:-/} ]]; do KG_EXTRA[n]=$((KG_EXTRA[n] + 1)); done
         ;;
-      2) KG_NOTED[n]=2 ;;
+      1*) KG_NOTED[n]=1 KG_EXTRA[n]=${KG_NEWEST} ;;
+      2*) KG_NOTED[n]=2 ;;
       *) ;;
     esac
     lines+=("${n} ${phase} ${KG_EXTRA[n]-0}")

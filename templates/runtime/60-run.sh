@@ -9,8 +9,10 @@ KG_KEY=''                   # what kg_encode found: "ip NAMESPACE" or "iptables 
 KG_ENCODED=''               # and the command's line in that batch
 KG_KEYS=()                  # the open batches in the order in which they run
 declare -A KG_LINES_OF=()   # open batch -> its lines
-declare -A KG_TAIL_OF=()    # and the last of them, since to append to a long text is to copy it
 declare -A KG_NUMBERS_OF=() # open batch -> the number of each line's operation
+KG_TAIL_OF=''               # the batch that is being filled,
+KG_TAIL=''                  # its last lines, since to append to a long text is to copy it,
+KG_TAIL_NUMBERS=''          # and their operations
 KG_FED=()                   # number -> how many commands of it there were so far
 KG_RAN=()                   # number -> how many of them ran
 KG_STANDS=()                # number -> yes: its object was there before this run, only not as it should be
@@ -56,7 +58,10 @@ kg_encode() {
   KG_ENCODED="$*"
   case ${KG_ENCODED} in
     *[!A-Za-z0-9_./:=@%+,!$'\n'-]* | *$'\n\n'* | *$'\n') return 1 ;;
-    *) KG_ENCODED=${KG_ENCODED//$'\n'/ } ;;
+    *)
+      IFS=' '
+      KG_ENCODED="$*"
+      ;;
   esac
 }
 
@@ -111,18 +116,23 @@ kg_mend() {
 
 # kg_collect NUMBER: puts the line into its batch.
 kg_collect() {
-  if [[ -z ${KG_NUMBERS_OF[${KG_KEY}]-} ]]; then
-    if [[ ${KG_KEY} == 'ip -' ]]; then
-      KG_KEYS=("${KG_KEY}" ${KG_KEYS[@]+"${KG_KEYS[@]}"})
-    else
-      KG_KEYS+=("${KG_KEY}")
-    fi
+  [[ ${KG_KEY} == "${KG_TAIL_OF}" && ${#KG_TAIL} -lt 4000 ]] || kg_fill "${KG_KEY}"
+  KG_TAIL+="${KG_ENCODED}"$'\n' KG_TAIL_NUMBERS+="$1 "
+}
+
+# kg_fill BATCH: the batch that is to be filled from here on, or '' for none.
+kg_fill() {
+  if [[ -n ${KG_TAIL} ]]; then
+    KG_LINES_OF[${KG_TAIL_OF}]+=${KG_TAIL}
+    KG_NUMBERS_OF[${KG_TAIL_OF}]+=${KG_TAIL_NUMBERS}
   fi
-  KG_NUMBERS_OF[${KG_KEY}]+="$1 "
-  KG_TAIL_OF[${KG_KEY}]+="${KG_ENCODED}"$'\n'
-  if [[ ${#KG_TAIL_OF[${KG_KEY}]} -gt 4000 ]]; then
-    KG_LINES_OF[${KG_KEY}]+=${KG_TAIL_OF[${KG_KEY}]}
-    KG_TAIL_OF[${KG_KEY}]=''
+  KG_TAIL_OF=$1 KG_TAIL='' KG_TAIL_NUMBERS=''
+  if [[ -n $1 && -z ${KG_NUMBERS_OF[${1:-none}]-} ]]; then
+    if [[ $1 == 'ip -' ]]; then
+      KG_KEYS=("$1" ${KG_KEYS[@]+"${KG_KEYS[@]}"})
+    else
+      KG_KEYS+=("$1")
+    fi
   fi
 }
 
@@ -130,7 +140,7 @@ kg_collect() {
 kg_flush() {
   local key spaces=()
   [[ ${#KG_KEYS[@]} -gt 0 ]] || return 0
-  for key in "${KG_KEYS[@]}"; do KG_LINES_OF[${key}]+=${KG_TAIL_OF[${key}]}; done
+  kg_fill ''
   if kg_going && kg_begin "${KG_KEYS[@]}"; then
     for key in "${KG_KEYS[@]}"; do
       kg_going || break
@@ -143,7 +153,6 @@ kg_flush() {
   fi
   KG_KEYS=()
   KG_LINES_OF=()
-  KG_TAIL_OF=()
   KG_NUMBERS_OF=()
   kg_made
 }
@@ -169,31 +178,27 @@ kg_begin() {
 # kg_made: writes into the journal which operations are made: all their commands ran. The last one may have
 # commands that are not read yet, so it is made when a later one is read, or at the end.
 kg_made() {
-  local n open=() made=()
+  local n open=() made=() spaces=()
   [[ -z ${KG_BACKWARD} ]] || return 0
   for n in ${KG_OPEN[@]+"${KG_OPEN[@]}"}; do
     if [[ ${KG_RAN[n]-0} -eq ${KG_FED[n]} && ${n} -ne ${KG_AT} ]]; then
       made+=("${n}")
+      [[ ${KG_KIND[n]} != netns ]] || spaces+=("${n}")
       [[ ${KG_LOUDNESS} -lt 2 ]] || kg_note "+ ${KG_KIND[n]} ${KG_OBJECT[n]}"
     else
       open+=("${n}")
     fi
   done
   KG_OPEN=(${open[@]+"${open[@]}"})
-  kg_note_inodes ${made[@]+"${made[@]}"}
+  kg_note_inodes ${spaces[@]+"${spaces[@]}"}
   [[ ${#made[@]} -eq 0 ]] || kg_journal 2 "${made[@]}" ||
     kg_fail "${made[0]}" "the journal ${KG_RUN}/journal cannot be written"
 }
 
 # kg_note_inodes NUMBER...: for the journal, which namespaces these are.
 kg_note_inodes() {
-  local n of=() k=0 paths=() inode
-  for n in "$@"; do
-    [[ ${KG_FACTS[n]} == 'netns '* ]] || continue
-    inode=/run/netns/${KG_FACTS[n]#netns }
-    paths+=("${inode%%$'\n'*}")
-    of+=("${n}")
-  done
+  local n of=("$@") k=0 paths=() inode
+  for n in "$@"; do paths+=("/run/netns/${KG_OBJECT[n]}"); done
   [[ ${#paths[@]} -gt 0 ]] || return 0
   while read -r inode; do
     KG_EXTRA[of[k]]=${inode}
@@ -234,7 +239,7 @@ kg_plain() {
 kg_run_batch() {
   local line left=${KG_NUMBERS_OF[$1]} n said
   if [[ -n ${KG_BACKWARD} && $1 == 'ip '* ]]; then
-    kg_run_lines "$1" "${KG_LINES_OF[$1]}" -force || kg_note "${REPLY}"
+    kg_run_backward "$1"
   elif kg_run_lines "$1" "${KG_LINES_OF[$1]}"; then
     kg_count "$1" ''
   elif [[ $1 == 'ip '* ]]; then
@@ -253,6 +258,37 @@ kg_run_batch() {
       fi
     done < <(printf '%s' "${KG_LINES_OF[$1]}")
   fi
+}
+
+# kg_run_backward KEY: its lines, and where one fails, the others. Many namespaces in a row are deleted two at a time:
+# `ip` waits long for the kernel with each.
+kg_run_backward() {
+  local line before='' half='' other='' after='' count=0
+  while IFS= read -r line; do
+    if [[ ${line} != 'netns delete '* ]]; then
+      if [[ ${count} -eq 0 ]]; then before+=${line}$'\n'; else after+=${line}$'\n'; fi
+    elif [[ -n ${after} ]]; then
+      count=0
+      break
+    else
+      count=$((count + 1))
+      if [[ $((count % 2)) -eq 0 ]]; then half+=${line}$'\n'; else other+=${line}$'\n'; fi
+    fi
+  done < <(printf '%s' "${KG_LINES_OF[$1]}")
+  if [[ ${count} -lt 8 ]]; then
+    kg_run_lines "$1" "${KG_LINES_OF[$1]}" -force || kg_note "${REPLY}"
+    return
+  fi
+  [[ -z ${before} ]] || kg_run_lines "$1" "${before}" -force || kg_note "${REPLY}"
+  kg_log "ip -force -batch -, by two"$'\n'"${half}${other%$'\n'}"
+  REPLY=$(
+    trap '' HUP INT TERM
+    printf '%s' "${half}" 2>/dev/null | ip -force -batch - 2>&1 &
+    printf '%s' "${other}" 2>/dev/null | ip -force -batch - 2>&1
+    wait
+  )
+  [[ -z ${REPLY} ]] || kg_note "${REPLY}"
+  [[ -z ${after} ]] || kg_run_lines "$1" "${after}" -force || kg_note "${REPLY}"
 }
 
 # kg_count BATCH SAID [FILE]: which lines of an `ip` batch ran: all, or those before the one that SAID names, as
@@ -283,9 +319,11 @@ kg_count() {
 }
 
 # kg_run_spaces NAMESPACE...: the `ip` batches of namespaces, which do not see each other: xargs, which is small, starts
-# them sooner than this shell could, two at a time.
+# them sooner than this shell could, two at a time. nsenter, where there is one, is sooner inside than `ip -n`, which
+# copies the table of mounts, with one for each namespace in it.
 kg_run_spaces() {
-  local space files=() status=0 told='' said
+  local space files=() status=0 told='' said enter=(ip -n '{}')
+  ! type -P nsenter >/dev/null || enter=(nsenter --net='/run/netns/{}' ip)
   if [[ $# -gt 3 && -z ${KG_BACKWARD} ]]; then
     for space in "$@"; do
       files+=("${KG_RUN}/batch.${space}")
@@ -295,7 +333,7 @@ kg_run_spaces() {
     if [[ ${status} -eq 0 ]]; then
       REPLY=$(
         trap '' HUP INT TERM
-        printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' ip -n '{}' -batch "${KG_RUN}/batch.{}" 2>&1
+        printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' "${enter[@]}" -batch "${KG_RUN}/batch.{}" 2>&1
       ) || {
         status=1
         kg_log "${REPLY}"
@@ -303,7 +341,7 @@ kg_run_spaces() {
       said=${REPLY}
       for space in "$@"; do
         case ${said} in
-          *"Command failed ${KG_RUN}/batch.${space}:"* | *"\"${space}\""*)
+          *"Command failed ${KG_RUN}/batch.${space}:"* | *"\"${space}\""* | *"/run/netns/${space}: "*)
             kg_count "ip ${space}" "${said}" "${KG_RUN}/batch.${space}"
             told=yes
             ;;

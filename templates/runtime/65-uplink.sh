@@ -195,7 +195,7 @@ kg_find_dhcp_client() {
 kg_check_uplinks() {
   local n uplink bridge
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
-    if [[ ${KG_STATE[n]} == right ]] || ! kg_moves "${n}"; then continue; fi
+    if [[ ${KG_STATE[n]} == right || ${KG_FACTS[n]} != bridged* ]] || ! kg_moves "${n}"; then continue; fi
     uplink=${REPLY% *} bridge=${REPLY#* }
     if ! kg_capture_uplink "${uplink}"; then
       kg_find missing "a way to move ${uplink} whole: ${KG_SAID}"

@@ -248,7 +248,7 @@ kg_take_lab_back() {
     kg_why_reverted "$1" "${KG_GUARDED[1]}"
     kg_log "${REPLY}: the guard takes all of it back"
     if kg_read_journal && [[ -z ${KG_FOREIGN_BUILD} ]]; then
-      kg_judge
+      kg_locate
       KG_CHOSEN=()
       for ((n = 1; n <= KG_COUNT; n++)); do
         if kg_moves "${n}" && kg_stands "${n}"; then KG_CHOSEN[n]=yes; fi

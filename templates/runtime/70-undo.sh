@@ -1,21 +1,8 @@
 # Takes back: `down` all that stands, a failed `up` what it did. In reverse order, and only what is still as the lab
 # made it; what goes with something else (an address with its bridge, all of a namespace with it) is not undone apart.
 
-KG_KEPT=()     # the words of all undo commands that were read
-KG_KEPT_OF=()  # command -> number of its operation
-KG_KEPT_AT=()  # command -> where its words begin
 KG_LEFT=()     # the operations whose objects are still there
 KG_SUSPECTS=() # those that the journal says were begun, and whose objects are there without the lab's mark
-
-# kg_keep NUMBER WORD...: an undo command, to be run in its turn. The leases of a server that another build has otherwise
-# outlive it.
-kg_keep() {
-  [[ -z ${KG_AGAIN[$1]-} || $2 != kg_stop ]] || set -- "$1" kg_stop "$3"
-  KG_KEPT_OF+=("$1")
-  KG_KEPT_AT+=("${#KG_KEPT[@]}")
-  shift
-  KG_KEPT+=("$@")
-}
 
 # kg_spare: takes out of KG_CHOSEN what goes with another that is in it. What is half made is undone apart: it may not
 # be yet where it belongs.
@@ -31,25 +18,26 @@ kg_spare() {
   done
 }
 
-# kg_in_reverse feed|print: runs or prints each undo command of KG_CHOSEN, the last operation first.
+# kg_in_reverse feed|print: runs or prints each undo command of KG_CHOSEN, the last operation first. The leases of a
+# server that another build has otherwise outlive it.
 kg_in_reverse() {
-  local first last k at end
-  KG_KEPT=()
-  KG_KEPT_OF=()
-  KG_KEPT_AT=()
-  kg_pass unmake
+  local first last k at end words
+  [[ ${#KG_KEPT_OF[@]} -gt 0 ]] || kg_pass unmake
   last=$((${#KG_KEPT_OF[@]} - 1))
   while [[ ${last} -ge 0 ]]; do
     first=${last}
-    while [[ ${first} -gt 0 && ${KG_KEPT_OF[first - 1]} -eq ${KG_KEPT_OF[last]} ]]; do first=$((first - 1)); done
+    KG_AT=${KG_KEPT_OF[last]}
+    while [[ ${first} -gt 0 && ${KG_KEPT_OF[first - 1]} -eq ${KG_AT} ]]; do first=$((first - 1)); done
     for ((k = first; k <= last; k++)); do
-      at=${KG_KEPT_AT[k]}
+      [[ -n ${KG_CHOSEN[KG_AT]-} ]] || break
       end=${KG_KEPT_AT[k + 1]-${#KG_KEPT[@]}}
-      KG_AT=${KG_KEPT_OF[k]}
+      words=()
+      for ((at = KG_KEPT_AT[k]; at < end; at++)); do words+=("${KG_KEPT[at]}"); done
+      [[ ${words[0]}:${KG_AGAIN[KG_AT]-} != kg_stop:yes ]] || words=(kg_stop "${words[1]}")
       if [[ $1 == feed ]]; then
-        kg_feed "${KG_AT}" "${KG_KEPT[@]:at:end-at}"
+        kg_feed "${KG_AT}" "${words[@]}"
       else
-        kg_print "${KG_KEPT[@]:at:end-at}"
+        kg_print "${words[@]}"
       fi
     done
     last=$((first - 1))
@@ -66,10 +54,13 @@ kg_take_back() {
   kg_in_reverse feed
   kg_finish
   for ((tick = 0; tick < 50; tick++)); do # `ip netns delete` returns before the kernel is done
-    kg_judge
+    kg_locate
     KG_LEFT=()
     for n in "${chosen[@]}"; do
-      if [[ -n ${KG_UNDOABLE[n]-} ]] && kg_remains "${n}"; then KG_LEFT+=("${n}"); fi
+      case ${KG_UNDOABLE[n]-}:${KG_FOUND[n]-}:${KG_RAN[n]-}:${KG_FACTS[n]} in
+        :* | yes:::[!fb]*) ;; # most have gone, and only of a file or a moved uplink can a part be left
+        *) if kg_remains "${n}"; then KG_LEFT+=("${n}"); fi ;;
+      esac
     done
     [[ ${#KG_LEFT[@]} -gt 0 ]] || break
     sleep 0.1
@@ -117,6 +108,7 @@ kg_suspect() {
 # kg_down: takes back all that stands of the lab.
 kg_down() {
   local n guests='' count
+  KG_KEEPING=yes
   kg_prepare
   if [[ -n ${KG_UNIT} && -z ${KG_DRY} ]] && kg_host_stops; then # an uplink that moved back would cut off what is still stopping
     kg_power_down_all "${KG_WAIT:-10}"
@@ -135,7 +127,7 @@ kg_down() {
     kg_warn "another build made the lab, and its script is gone: only what bears the lab's mark is taken back"
   [[ -n ${KG_ONLY} ]] || KG_OUTSIDE=yes
   [[ -n ${KG_DRY} ]] || kg_find_daemons
-  kg_judge
+  kg_locate
   kg_select
   kg_suspect
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
@@ -198,7 +190,7 @@ kg_repair() {
   local n
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
-  kg_judge
+  kg_locate
   kg_select
   kg_suspect
   if [[ ${#KG_SUSPECTS[@]} -eq 0 ]]; then

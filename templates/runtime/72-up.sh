@@ -41,10 +41,11 @@ kg_pending() {
       unset "KG_CHOSEN[${n}]"
       continue
     fi
-    kg_describe "${n}"
     if [[ ${KG_STATE[n]} == foreign ]]; then
+      kg_describe "${n}"
       foreign+=("${REPLY}")
     elif [[ ${KG_PARTS[n]-0} -eq 0 ]]; then
+      kg_describe "${n}"
       missing+=("${REPLY}")
     fi
   done
@@ -85,6 +86,7 @@ kg_make() {
     KG_CHOSEN=()
     for n in "${again[@]}"; do KG_CHOSEN[n]=yes; done
     kg_take_back
+    kg_judge
     kg_select
     kg_pending
   fi

@@ -67,7 +67,7 @@ kg_undo_these() {
   local n running=() dead=()
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
-  kg_judge
+  kg_locate
   KG_CHOSEN=()
   for n in "$@"; do
     [[ ${n} != *:again ]] || KG_AGAIN[${n%:again}]=yes
