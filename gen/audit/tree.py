@@ -27,10 +27,14 @@ def syntax_tree(script: str) -> Node:
     if program is None:
         raise ShfmtMissing
     command = [program, "--language-dialect", "bash", "--to-json"]
-    done = subprocess.run(command, input=script, capture_output=True, encoding="utf-8", check=False)
+    text = script.encode("utf-8", "surrogateescape")
+    done = subprocess.run(command, input=text, capture_output=True, check=False)
     if done.returncode != 0:
-        raise Unreadable(done.stderr.strip())
-    tree: Node = json.loads(done.stdout)
+        raise Unreadable(done.stderr.decode("utf-8", "replace").strip() or f"shfmt failed: {done.returncode}")
+    try:
+        tree: Node = json.loads(done.stdout)
+    except RecursionError:
+        raise Unreadable("1:1: nested too deeply to be read") from None
     return tree
 
 
