@@ -14,7 +14,6 @@ from gen.audit.allowed import (
     LAB_FUNCTION,
     LOOKS,
     QEMU_LINKS,
-    STATEMENTS,
     SYSCTLS,
 )
 from gen.audit.parts import Statement
@@ -71,7 +70,7 @@ def statements_of(tree: Node) -> tuple[Statement, ...]:
         for node in walk(function["Body"]):
             command = node.get("Cmd") or {}
             words = [literal(word) for word in command.get("Args", [])]
-            if command.get("Type") == "CallExpr" and words and words[0] in STATEMENTS and None not in words:
+            if command.get("Type") == "CallExpr" and words and (words[0] or "").startswith("kg_") and None not in words:
                 body = next((_text(each.get("Hdoc")) for each in node.get("Redirs") or [] if each.get("Hdoc")), None)
                 said = tuple(word for word in words[1:] if word is not None)
                 found.append(Statement(line(command), function["Name"]["Value"], words[0] or "", said, body))

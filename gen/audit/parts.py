@@ -102,6 +102,7 @@ _CONTINUED = re.compile(rf"    ({_WORD}(?: {_WORD})*)( \\| <<'{END_MARK}')?")
 _FUNCTION = re.compile(r"(kg_[a-z_0-9]+)\(\) \{")
 _VARIABLE = re.compile(rf"readonly (KG_[A-Z0-9_]+)=({_WORD})")
 _ELEMENT = re.compile(rf"    \[(\d+)\]=({_WORD})")
+_COMMENT = re.compile(rf"#[^{_CONTROL}]*")
 _TAIL = ["{", '  kg_main "$@"', "  exit", "}", ""]
 
 
@@ -147,7 +148,7 @@ class _Reader:
         self.shapes: set[object] = set()
 
     def parts(self) -> Parts:
-        while self.lines[self.at].startswith("#"):
+        while _COMMENT.fullmatch(self.lines[self.at]):
             self.keep()
         self.expect(_gate())
         variables: dict[str, str] = {}
@@ -197,7 +198,9 @@ class _Reader:
                 self.statement(first=True)
             else:
                 raise _Unfamiliar
-        elif line == "" or (not self.function and line.startswith("# ")):
+        elif self.function and line == "":
+            self.at += 1
+        elif line == "" or (not self.function and _COMMENT.fullmatch(line)):
             self.keep()
         else:
             raise _Unfamiliar
@@ -250,9 +253,8 @@ class _Reader:
 
 
 # What may be a word of the shell, at which a checker may stop; whatever else a bare word says is nothing to it.
-_MAY_MEAN = re.compile(r"[a-z]{1,8}|-[a-z]{1,2}")
-_LETTERS = re.compile(r"[A-Za-z]+")
-_DIGITS = re.compile(r"[0-9]+")
+_MAY_MEAN = re.compile(r"[a-z]{1,8}|-[a-z]{1,2}|.*[$`\\].*")
+_NAME = re.compile(r"[A-Za-z0-9]+")
 
 
 @cache
@@ -260,7 +262,7 @@ def _shape(word: str) -> str:
     """What is left of a word when names and numbers do not matter."""
     if not word.isascii() or _MAY_MEAN.fullmatch(word):
         return word
-    return _DIGITS.sub("0", _LETTERS.sub("a", word))
+    return _NAME.sub("a", word)
 
 
 @cache

@@ -114,6 +114,11 @@ class _Reader:
         for node in walk(tree):
             if node.get("Type") == "FuncDecl":
                 self.functions.add(node["Name"]["Value"])
+        for node in walk(tree):
+            for comment in node.get("Comments") or node.get("Last") or []:
+                if not comment.get("Text", "").isprintable():
+                    where = comment.get("Hash", {}).get("Line", 0)
+                    self.found.append(Finding(where, "unusual", "a comment that does not show all that it holds"))
         statements = tree.get("Stmts", [])
         for index, statement in enumerate(statements):
             command = statement.get("Cmd") or {}
@@ -403,8 +408,10 @@ class _Reader:
             return None
         rest = words[1:]
         said = [literal(word) for word in rest]
-        if LAB_FUNCTION.fullmatch(self.function):
-            return None  # lab_statement judges these
+        if LAB_FUNCTION.fullmatch(self.function):  # lab_statement judges the rest
+            if name.startswith("kg_") and name not in self.functions:
+                self.say(node, "undefined-function", f"there is no function `{name}`")
+            return None
         if self.kind == "helper":
             if name != "exec" and name not in HELPER_PROGRAMS:
                 self.say(node, "unknown-command", f"`{name}` is not a command of such a script")
