@@ -237,18 +237,19 @@ class _Reader:
         body = None
         hidden = range(0)
         if end is not None:
-            last = self.lines.index(END_MARK, self.at) if END_MARK in self.lines[self.at :] else len(self.lines)
+            try:
+                last = self.lines.index(END_MARK, self.at)
+            except ValueError:
+                raise _Unfamiliar from None
             body = "".join(f"{line}\n" for line in self.lines[self.at : last])
             hidden = range(self.at, last)
             self.at = last + 1
-            if self.at > len(self.lines):
-                raise _Unfamiliar
         self.statements.append(Statement(start + 1, self.function, name, tuple(map(value, words)), body))
         key = (*shape, body is not None, *map(_shape, words))
-        if first or key not in self.shapes or body is not None:
-            # A quoted here-document is not looked into, save for lines that might be taken for its end.
-            kept = (n + 1 for n in range(start, self.at) if n not in hidden or END_MARK in self.lines[n])
-            self.kept += kept
+        # A quoted here-document is not looked into, save for lines that might be taken for its end.
+        marks = END_MARK in (body or "")
+        if first or marks or key not in self.shapes:
+            self.kept += (n + 1 for n in range(start, self.at) if n not in hidden or END_MARK in self.lines[n])
         self.shapes.add(key)
 
 
