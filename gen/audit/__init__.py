@@ -56,6 +56,10 @@ def _read(script: str, parts: Parts | int) -> tuple[set[Finding], Mapping[str, s
         variables, statements = parts.variables, parts.statements
     else:
         found, tree = tree_findings(script)
+        found += [
+            Finding(script.count("\n", 0, odd.start()) + 1, "not-bash", "bash reads this character as others do not")
+            for odd in re.finditer("[\0\r]", script)
+        ]
         if tree is None:
             return set(found), {}, []
         found += [Finding(line, "unknown-runtime", message) for line, message in stray_runtime(script, tree)]

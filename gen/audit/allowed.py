@@ -167,7 +167,6 @@ COMMANDS: Mapping[str, str] = {
     "kg_uplink": "uplink",
     "kg_uplink_back": "uplink",
     "kg_write": "files",
-    "kg_write_back": "files",
     "qemu-img create": "files",
     "ln -s": "files",
     "rm -f": "files",

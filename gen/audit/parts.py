@@ -125,6 +125,8 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
 
 def dissect(script: str) -> Parts | int:
     """The parts; or the number of the first line that is not in the form, which may stand for anything."""
+    if "\0" in script:  # bash skips it, whatever it stands in
+        return script.count("\n", 0, script.index("\0")) + 1
     reader = _Reader(script.split("\n"))
     try:
         return reader.parts()

@@ -444,7 +444,7 @@ class _Reader:
                 self.runs(node, rest[1:] if said[:1] == ["-n"] else [])
             case "xargs":
                 if said[:5] != ["-0", "-P", "2", "-I", "{}"]:
-                    self.say(node, "unusual", f"`{self.text(node)}` is not how scripts of kvmgen use xargs")
+                    self.say(node, "unknown-command", f"`{self.text(node)}` is not how scripts of kvmgen use xargs")
                 self.runs(node, rest[5:])
             case "ip" if said[:2] == ["netns", "exec"]:
                 self.runs(node, rest[3:])
