@@ -244,6 +244,13 @@ BAD = {
     "read -r PATH </root/x": "environment",
     "printf -v PATH %s /root": "environment",
     "unset PATH": "environment",
+    ': "${PATH:=/root}"': "environment",
+    "printf -v 'a[$(id)]' x": "environment",
+    "unset 'a[$(id)]'": "environment",
+    "read -r 'a[$(id)]'": "environment",
+    "x='a[$(id)]'": "code-from-text",
+    'x="a[\\$(id)]"': "code-from-text",
+    "x='a[`id`]'": "code-from-text",
     "ip() { :; }": "redefined",
     "kg_log() { :; }": "redefined",
     "coproc cat": "unusual",
@@ -408,6 +415,49 @@ def test_a_character_that_parsers_read_in_different_ways_is_found(character: str
 def test_a_lab_with_line_ends_of_the_other_kind_is_accepted() -> None:
     text = "namespace a\r\nnamespace b\r\nlink a.e 10.0.0.1/24 - b.e 10.0.0.2/24\r\n"
     assert audit(driver.build(Source("lab.dsl", text), Diagnostics()).script).findings == ()
+
+
+def persisting(statement: str) -> str:
+    """A script with a function for `persist`, whose statements the runtime is taken to have."""
+    function = f"kg_persistence() {{\n  kg_from 9 'network br-ex bridged'\n{statement}\n}}\n\nkg_operations() {{"
+    return resealed(built(LANGUAGE).script.replace("kg_operations() {", function))
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        (
+            "  kg_keep whole 0644 /etc/sysconfig/network-scripts/ifcfg-br0 <<'KG_END'\nDEVICE=br0\nKG_END",
+            "/etc/sysconfig/network-scripts/ifcfg-br0, mode 0644",
+        ),
+        (
+            "  kg_keep rules 0600 /etc/iptables/rules.v4 <<'KG_END'\nx\nKG_END",
+            "/etc/iptables/rules.v4, mode 0600, the lab's rules in it",
+        ),
+        ("  kg_keep_link /etc/systemd/system/x.service ../y", "/etc/systemd/system/x.service, a link to ../y"),
+        ("  kg_reload nmcli connection reload", "nmcli connection reload"),
+    ],
+)
+def test_what_persist_writes_is_told(statement: str, text: str) -> None:
+    found = audited(persisting(statement))
+    assert {rule for _, rule in said(found)} <= {"undefined-function"}
+    assert [kept.text for kept in found.kept] == [text]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "  kg_keep whole 0644 /etc/passwd <<'KG_END'\nx\nKG_END",
+        "  kg_keep whole 4755 /etc/netplan/x <<'KG_END'\nx\nKG_END",
+        "  kg_keep whole 0644 /etc/netplan/../passwd <<'KG_END'\nx\nKG_END",
+        "  kg_keep_link /etc/shadow ../y",
+        "  kg_keep_link /etc/systemd/system/x.service /root/x",
+        "  kg_reload systemctl restart sshd",
+        "  kg_keep whole 0644 /etc/netplan/x <<KG_END\n$(id)\nKG_END",
+    ],
+)
+def test_persist_writes_nothing_else(statement: str) -> None:
+    assert {rule for _, rule in said(audited(persisting(statement)))} & {"stray-code", "undeclared-write"}
 
 
 def test_an_older_runtime_is_refused_and_told_of_once() -> None:

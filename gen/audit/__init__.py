@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from gen.audit.lab import Operation, operations, statements_of, variables_of
+from gen.audit.lab import Kept, Operation, operations, statements_of, variables_of
 from gen.audit.parts import Parts, dissect, is_vouched, runtime_functions, stray_runtime
 from gen.audit.rules import Finding, tree_findings
 
@@ -28,6 +28,7 @@ class Audit:
     findings: tuple[Finding, ...]
     variables: Mapping[str, str]
     operations: tuple[Operation, ...]
+    kept: tuple[Kept, ...]
 
 
 def audit(script: str, *, with_shellcheck: bool = True) -> Audit:
@@ -37,16 +38,16 @@ def audit(script: str, *, with_shellcheck: bool = True) -> Audit:
     parts = dissect(script)
     with ThreadPoolExecutor(1) as beside:
         remarks = beside.submit(_shellchecked, script, parts) if with_shellcheck else None
-        found, variables, done = _read(script, parts)
+        found, variables, done, kept = _read(script, parts)
         found |= set(remarks.result()) if remarks is not None else set()
     if not _seal_holds(script):
         found.add(
             Finding(_line_of(script, "readonly KG_SHA256="), "edited", "the script was edited after it was built")
         )
-    return Audit(tuple(sorted(found)), variables, tuple(done))
+    return Audit(tuple(sorted(found)), variables, tuple(done), tuple(kept))
 
 
-def _read(script: str, parts: Parts | int) -> tuple[set[Finding], Mapping[str, str], list[Operation]]:
+def _read(script: str, parts: Parts | int) -> tuple[set[Finding], Mapping[str, str], list[Operation], list[Kept]]:
     if isinstance(parts, Parts):
         # In this form the tree of the whole has nothing to say that the tree of each shape has not.
         known = is_vouched()
@@ -61,11 +62,11 @@ def _read(script: str, parts: Parts | int) -> tuple[set[Finding], Mapping[str, s
             for odd in re.finditer("[\0\r]", script)
         ]
         if tree is None:
-            return set(found), {}, []
+            return set(found), {}, [], []
         found += [Finding(line, "unknown-runtime", message) for line, message in stray_runtime(script, tree)]
         variables, statements = variables_of(tree), statements_of(tree)
-    done, more = operations(statements, variables)
-    return {*found, *more}, variables, done
+    done, kept, more = operations(statements, variables)
+    return {*found, *more}, variables, done, kept
 
 
 def _shellchecked(script: str, parts: Parts | int) -> list[Finding]:

@@ -140,6 +140,22 @@ LAB_FUNCTION = re.compile(r"kg_(?:dsl|needs|guests|operations|persistence|sectio
 STATEMENTS = frozenset({"kg_from", "kg_op", "kg_do", "kg_undo", "kg_probe", "kg_look", "kg_need", "kg_source"})
 """All that the lab's part calls, with literal words."""
 
+KEEPS = frozenset({"kg_keep", "kg_keep_link", "kg_boots", "kg_rival", "kg_reload", "kg_cannot"})
+"""What kg_persistence calls beside kg_from: files that the host's boot reads, which `persist` writes."""
+
+KEPT = re.compile(
+    r"/etc/(?:sysconfig/(?:iptables|network-scripts/[a-z]+-.+|network/[a-z]+-.+)|network/interfaces(?:\.d/.+)?"
+    r"|NetworkManager/(?:system-connections|conf\.d)/.+|netplan/.+|systemd/(?:network|system)/.+|sysctl\.(?:conf|d/.+)"
+    r"|iptables/rules\.v4|init\.d/.+|rc\.d/.+|modules-load\.d/.+|wicked/.+)"
+)
+"""Where these files may be."""
+
+LINKED = re.compile(r"(?:\.\./)?[A-Za-z0-9_@.-]+|/dev/null|/(?:usr/)?lib/systemd/system/[A-Za-z0-9_@.-]+")
+"""What a link among them may lead to, beside the files themselves."""
+
+RELOADS = ("nmcli connection reload", "systemctl daemon-reload", "netplan generate", "networkctl reload")
+"""What a running system may be told after they were written; none of them restarts a network."""
+
 COMMANDS: Mapping[str, str] = {
     "ip link add": "links",
     "ip link set": "links",

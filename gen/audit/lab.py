@@ -11,9 +11,12 @@ from gen.audit.allowed import (
     COMMANDS,
     DNSMASQ,
     HAIRPIN,
+    KEPT,
     LAB_FUNCTION,
+    LINKED,
     LOOKS,
     QEMU_LINKS,
+    RELOADS,
     SYSCTLS,
 )
 from gen.audit.parts import Statement
@@ -61,6 +64,15 @@ class Operation:
         return (command for command in self.commands if command.undoes)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file, or a command to the running system, of `persist`."""
+
+    line: int
+    at: str
+    text: str
+
+
 def statements_of(tree: Node) -> tuple[Statement, ...]:
     """The statements of a script that is not in the form, as far as their words are literal."""
     found: list[Statement] = []
@@ -94,13 +106,15 @@ def _text(document: Node | None) -> str:
     return "".join(part.get("Value", "") for part in (document or {}).get("Parts", []))
 
 
-def operations(statements: Sequence[Statement], variables: Mapping[str, str]) -> tuple[list[Operation], list[Finding]]:
-    """The operations in their order, and what is wrong with them."""
+def operations(
+    statements: Sequence[Statement], variables: Mapping[str, str]
+) -> tuple[list[Operation], list[Kept], list[Finding]]:
+    """The operations in their order, what `persist` does, and what is wrong with either."""
     reader = _Reader(variables)
     for statement in statements:
         reader.read(statement)
     reader.judge()
-    return reader.operations, sorted(set(reader.found))
+    return reader.operations, reader.kept, sorted(set(reader.found))
 
 
 class _Reader:
@@ -110,6 +124,7 @@ class _Reader:
         self.dsl = variables.get("KG_DSL", "")
         self.programs = {variables.get("KG_QEMU", "")} - {""}
         self.operations: list[Operation] = []
+        self.kept: list[Kept] = []
         self.found: list[Finding] = []
         self.at = self.text = ""
         self.written: set[str] = set()
@@ -142,11 +157,28 @@ class _Reader:
                 if not self.operations or not words:
                     return self.malformed(statement)
                 self.command(statement)
+            case "kg_keep" | "kg_keep_link" | "kg_reload":
+                self.keep(statement)
             case "kg_look":
                 if not _begins(_inside(words)[1], LOOKS):
                     self.say(statement.line, f"`{_shown(words)}` is not a command that only shows")
             case "kg_probe" | "kg_need" if not words:
                 self.malformed(statement)
+        return None
+
+    def keep(self, statement: Statement) -> None:
+        match (statement.name, *statement.words):
+            case ("kg_keep", ("whole" | "block" | "rules") as how, mode, path) if re.fullmatch(r"0?[0-7]{3}", mode):
+                where, text = path, f"{path}, mode {mode}" + ("" if how == "whole" else f", the lab's {how} in it")
+            case ("kg_keep_link", path, target) if LINKED.fullmatch(target) or KEPT.fullmatch(target):
+                where, text = path, f"{path}, a link to {target}"
+            case ("kg_reload", *words) if " ".join(words) in RELOADS:
+                where, text = "", " ".join(words)
+            case _:
+                return self.malformed(statement)
+        if where and (not KEPT.fullmatch(where) or ".." in where):
+            self.say(statement.line, f"`{where}` is not a file that a host's boot reads", "undeclared-write")
+        self.kept.append(Kept(statement.line, self.at, text))
         return None
 
     def malformed(self, statement: Statement) -> None:

@@ -45,6 +45,9 @@ def sections(audit: Audit) -> list[Section]:
         Section("settings", "Kernel settings", tuple(_settings(audit.operations))),
         Section("processes", "Processes started", tuple(_processes(audit.operations))),
         Section("files", "Files written", tuple(_files(audit))),
+        Section(
+            "persistence", "What `persist` writes", tuple(Entry(kept.line, kept.at, kept.text) for kept in audit.kept)
+        ),
         Section("left", "What `down` cannot put back", tuple(_left(audit.operations))),
     ]
     kinds = list(dict.fromkeys(COMMANDS.values()))

@@ -17,6 +17,7 @@ from gen.audit.allowed import (
     ENVIRONMENT,
     HELPER_PROGRAMS,
     KEEPERS,
+    KEEPS,
     LAB_FUNCTION,
     PASS_ON,
     PLACES,
@@ -185,7 +186,11 @@ class _Reader:
             plain &= all(self.is_plain(each) and self.is_numbered(each) for each in command["Assigns"])
         else:
             plain &= command.get("Type") == "CallExpr" and not command.get("Assigns") and None not in words
-            plain &= bool(words) and (words[0] in STATEMENTS or self.calls_section(words))
+            plain &= bool(words) and (
+                words[0] in STATEMENTS
+                or self.calls_section(words)
+                or (self.function == "kg_persistence" and words[0] in KEEPS)
+            )
         if not plain:
             self.say(node, "stray-code", f"`{self.function}` holds nothing but the lab's statements with literal words")
 
@@ -285,15 +290,16 @@ class _Reader:
         if node is None:
             return
         for part in node.get("Parts") or []:
-            self.part(part, how, alone=len(node["Parts"]) == 1)
+            self.part(part, how)
 
-    def part(self, part: Node, how: str, alone: bool) -> None:
+    def part(self, part: Node, how: str) -> None:
         match part.get("Type"):
             case "Lit" | "SglQuoted":
-                pass
+                if self.kind == "script" and not LAB_FUNCTION.fullmatch(self.function):
+                    self.inert(part)
             case "DblQuoted":
                 for inner in part.get("Parts") or []:
-                    self.part(inner, _VALUE, alone=False)
+                    self.part(inner, _VALUE)
             case "ParamExp":
                 self.expansion(part, how)
             case "CmdSubst":
@@ -312,6 +318,11 @@ class _Reader:
             case other:
                 self.say(part, "unusual", f"a {other}, which scripts of kvmgen do not have")
 
+    def inert(self, part: Node) -> None:
+        """A text with a command in it does nothing, until arithmetic or a prompt expands it."""
+        if re.search(r"\$\(|\[`", re.sub(r"\\([$`])", r"\1", part.get("Value", ""))):
+            self.say(part, "code-from-text", f"the text `{self.text(part)}` would be run by arithmetic")
+
     def expansion(self, node: Node, how: str) -> None:
         name = (node.get("Param") or {}).get("Value", "")
         subscript = node.get("Index")
@@ -329,6 +340,8 @@ class _Reader:
         self.expression(node.get("Slice"))
         for word in (node.get("Repl") or {}).get("Orig"), (node.get("Repl") or {}).get("With"):
             self.word(word, _PATTERN)
+        if operation.get("Op") in ("=", ":="):
+            self.sets(node, name)
         if isinstance(replacement, dict):
             # Inside an unquoted ${a+...} the quotes of its word decide.
             self.word(replacement, how if operation.get("Op") in ("+", ":+", "-", ":-") else _PATTERN)
@@ -394,7 +407,7 @@ class _Reader:
             # What is run is a variable: only where that is known, and known to be safe from splitting.
             for part in words[0].get("Parts") or []:
                 if self.text(words[0]) not in RUNS.get(self.function, ()):
-                    self.part(part, _WORD, alone=True)
+                    self.part(part, _WORD)
         self.runs(node, words)
 
     def runs(self, node: Node, words: list[Node]) -> None:
@@ -484,7 +497,7 @@ class _Reader:
         elif name == "umask" and said != ["077"]:
             self.say(node, "unusual", f"`{self.text(node)}`: files become those of others")
         for each in names:
-            if each is None or not re.fullmatch(r"(KG_[A-Z0-9_]+|[a-z_]+|REPLY)(\[.*)?", each):
+            if each is None or not re.fullmatch(r"(KG_[A-Z0-9_]+|[a-z_]+|REPLY)(\[[A-Za-z0-9_]*\]?)?", each):
                 self.say(node, "environment", f"`{self.text(node)}` sets a variable that is not the script's own")
 
     def subscripted(self, word: Node) -> str | None:
