@@ -146,6 +146,8 @@ def audit_script(script: str, style: str, against: str | None, target: str | Non
 
     if target is not None and against is None:
         _fail(USAGE, "`--target` is the target of the lab that `--against` names")
+    if script == against == "-":
+        _fail(USAGE, "one of the script and the lab can be standard input, not both")
     text = _read_script(script)
     audited = _audited(text, not no_shellcheck, "")
     name = "setup.sh" if script == "-" else script

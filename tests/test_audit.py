@@ -356,6 +356,9 @@ EDITS = [
     ("kg_op 2 1 ", "kg_op 2 'a[$(id)]' ", "stray-code"),
     ("kg_from 9 ", "kg_from 'a[$(id)]' ", "stray-code"),
     ("kg_look ", "kg_look rm -rf ", "lab-command"),
+    (" guest cirros1 ", " guest ../../../etc/x ", "stray-code"),
+    ("]=cirros1\n", "]=../../../etc/x\n", "stray-code"),
+    ("kg_probe port - vf1.0 br-in", "kg_probe port - vf1.0 x/../../../../root/x", "stray-code"),
     ("kg_probe link - br-ex", 'kg_probe link - "$(id)"', "stray-code"),
     ("kg_probe link - br-ex", "kg_probe link - br-ex | id", "stray-code"),
     ("kg_probe link - br-ex", "kg_probe link - br-ex && id", "stray-code"),
@@ -376,7 +379,7 @@ def test_what_no_lab_has_a_reason_to_do_is_refused_at_its_line(old: str, new: st
     at = script.index(old, start)
     line = script.count("\n", 0, at) + 1
     lines = script.split("\n")
-    while lines[line - 2].endswith((" \\", "KG_VMS=(")):
+    while lines[line - 2].endswith((" \\", "KG_VMS=(")) or lines[line - 2].startswith("    ["):
         line -= 1
     assert (line, rule) in said(audited(resealed(script[:at] + new + script[at + len(old) :])))
 

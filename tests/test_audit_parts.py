@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen import driver, shell
+from gen.audit import audit
 from gen.audit.lab import statements_of, variables_of
 from gen.audit.parts import LAB_MARK, Parts, dissect, runtime_functions, value
 from gen.audit.rules import tree_findings
 from gen.audit.shellcheck import shellcheck
 from gen.audit.tree import syntax_tree
 from gen.diagnostics import Diagnostics
+from gen.render.script import runtime
 from gen.source import Source
 from tests.test_cases import CASES, Case, built, every_case
 
@@ -67,6 +69,15 @@ def test_both_ways_accept_the_script(case: Case) -> None:
     assert remarks(script) == remarks(text) == set()
     text, _ = parts_of(script).condensed("none")
     assert tree_findings(script)[0] == tree_findings(text, runtime_functions())[0] == []
+
+
+def test_a_runtime_that_is_not_noted_is_looked_at_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gen.audit.is_vouched", lambda: False)
+    script = built(SOME[0]).script
+    assert runtime() in parts_of(script).condensed("whole")[0]
+    assert audit(script).findings == ()
+    at = script.index("\n  kg_op 2 ")
+    assert audit(f"{script[:at]}\n  kg_do rm -rf /{script[at:]}").findings
 
 
 @cache

@@ -241,6 +241,7 @@ def test_audit_of_what_cannot_be_read_exits_2(folder: Path) -> None:
     assert_one_line(run("audit", "good.dsl", "--target", "centos7", cwd=folder), 2, "--against")
     assert run("audit", "good.dsl", "--against", "none.dsl", cwd=folder).returncode == 2
     assert run("audit", "good.dsl", "--against", "bad.dsl", cwd=folder).returncode == 1
+    assert_one_line(run("audit", "-", "--against", "-", cwd=folder), 2, "not both")
     (folder / "bytes").write_bytes(bytes(range(256)) * 3)
     done = run("audit", "bytes", cwd=folder)
     assert done.returncode == 1

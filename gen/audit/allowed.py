@@ -135,6 +135,9 @@ HELPER_PROGRAMS = frozenset({"set", "echo", "exit", "ip", "brctl"})
 
 # The lab's part
 
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+"""The name of a lab, link, namespace or guest, which files and folders are called by."""
+
 LAB_FUNCTION = re.compile(r"kg_(?:dsl|needs|guests|operations|persistence|section_[a-z]+(?:_[0-9]+)?)")
 
 STATEMENTS = frozenset({"kg_from", "kg_op", "kg_do", "kg_undo", "kg_probe", "kg_look", "kg_need", "kg_source"})

@@ -15,6 +15,7 @@ from gen.audit.allowed import (
     LAB_FUNCTION,
     LINKED,
     LOOKS,
+    NAME,
     QEMU_LINKS,
     RELOADS,
     SYSCTLS,
@@ -25,8 +26,6 @@ from gen.audit.tree import Node, line, literal, walk
 
 HOST = "-"
 """The host's own namespace."""
-
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,11 @@ class _Reader:
                     return self.malformed(statement)
                 number, within, kind, name, _, *rest = words
                 last = self.operations[-1].number if self.operations else 0
-                if int(number) != last + 1 or not re.fullmatch(r"[a-z0-9-]+", kind):
+                if (
+                    int(number) != last + 1
+                    or not re.fullmatch(r"[a-z0-9-]+", kind)
+                    or (kind == "guest" and not NAME.fullmatch(name))
+                ):
                     self.malformed(statement)
                 self.operations.append(
                     Operation(int(number), int(within), statement.line, kind, name, self.at, self.text, bool(rest))
@@ -162,6 +165,9 @@ class _Reader:
             case "kg_look":
                 if not _begins(_inside(words)[1], LOOKS):
                     self.say(statement.line, f"`{_shown(words)}` is not a command that only shows")
+            case "kg_probe" if words[:1] in (("port",), ("bridged",), ("bridge",), ("brport",)):
+                if not all(word == HOST or NAME.fullmatch(word) for word in words):
+                    self.malformed(statement)  # files are called by these
             case "kg_probe" | "kg_need" if not words:
                 self.malformed(statement)
         return None
@@ -275,7 +281,7 @@ class _Reader:
                 if link not in QEMU_LINKS or target not in self.programs:
                     yield "the one link that labs make is that to QEMU"
             case ("kg_uplink" | "kg_uplink_back", *names):
-                if len(names) != 2 or not all(map(_NAME.fullmatch, names)):
+                if len(names) != 2 or not all(map(NAME.fullmatch, names)):
                     yield "not a NIC and a bridge"
             case ("qemu-img", "create", *rest):
                 if not _creates_image(rest):

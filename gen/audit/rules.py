@@ -19,6 +19,7 @@ from gen.audit.allowed import (
     KEEPERS,
     KEEPS,
     LAB_FUNCTION,
+    NAME,
     PASS_ON,
     PLACES,
     PROGRAMS,
@@ -183,7 +184,7 @@ class _Reader:
         if command.get("Type") == "CallExpr" and not command.get("Args"):
             names = [(each.get("Name") or {}).get("Value") for each in command.get("Assigns", [])]
             plain &= self.function == "kg_guests" and names == ["KG_VMS"]
-            plain &= all(self.is_plain(each) and self.is_numbered(each) for each in command["Assigns"])
+            plain &= all(self.is_list_of_names(each) for each in command["Assigns"])
         else:
             plain &= command.get("Type") == "CallExpr" and not command.get("Assigns") and None not in words
             plain &= bool(words) and (
@@ -195,9 +196,11 @@ class _Reader:
             self.say(node, "stray-code", f"`{self.function}` holds nothing but the lab's statements with literal words")
 
     @staticmethod
-    def is_numbered(assign: Node) -> bool:
-        indices = [element.get("Index") for element in (assign.get("Array") or {}).get("Elems") or []]
-        return all(index and (literal(index) or "").isdecimal() for index in indices)
+    def is_list_of_names(assign: Node) -> bool:
+        elements = (assign.get("Array") or {}).get("Elems") or []
+        names = [NAME.fullmatch(literal(element.get("Value")) or "") for element in elements]
+        indices = [literal(element.get("Index")) or "" for element in elements]
+        return not assign.get("Value") and all(names) and all(index.isdecimal() for index in indices)
 
     def calls_section(self, words: list[str | None]) -> bool:
         return words == [":"] or (
