@@ -528,14 +528,13 @@ class _Reader:
             return
         if [part.get("Type") for part in target.get("Parts") or []] == ["ProcSubst"]:
             return
-        if not self.is_declared(target):
-            self.say(node, "undeclared-write", f"`{self.text(node)}` writes to a place that is not declared")
+        self.writes(node, target)
 
-    def is_declared(self, word: Node) -> bool:
+    def writes(self, node: Node, word: Node) -> None:
         text = self.text(word)
-        if ".." in text:
-            return False
-        return bool(PLACES.fullmatch(text)) or text in WRITES.get(self.function, ())
+        declared = PLACES.fullmatch(text) or text in WRITES.get(self.function, ())
+        if not declared or ".." in text:
+            self.say(node, "undeclared-write", f"`{text}` is not a place where {self.function or 'this'} may write")
 
     def writer(self, node: Node, name: str, words: list[Node]) -> None:
         skip = WRITERS[name]
@@ -546,9 +545,7 @@ class _Reader:
             if not (said[index] or "").startswith("-") and not (index > 0 and said[index - 1] == "-m")
         ]
         for word in operands[skip:]:
-            if not self.is_declared(word):
-                self.say(node, "undeclared-write", f"`{self.text(node)}` writes to a place that is not declared")
-                return
+            self.writes(node, word)
 
 
 def _operands(said: list[str | None], valued: str) -> Iterator[str | None]:
