@@ -140,18 +140,24 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 LAB_FUNCTION = re.compile(r"kg_(?:dsl|needs|guests|operations|persistence|section_[a-z]+(?:_[0-9]+)?)")
 
-STATEMENTS = frozenset({"kg_from", "kg_op", "kg_do", "kg_undo", "kg_probe", "kg_look", "kg_need", "kg_source"})
-"""All that the lab's part calls, with literal words."""
-
-KEEPS = frozenset({"kg_keep", "kg_keep_link", "kg_boots", "kg_rival", "kg_reload", "kg_cannot"})
-"""What kg_persistence calls beside kg_from: files that the host's boot reads, which `persist` writes."""
+STATEMENTS: Mapping[str, frozenset[str]] = {
+    "kg_dsl": frozenset({"kg_source"}),
+    "kg_needs": frozenset({"kg_need"}),
+    "kg_guests": frozenset(),
+    "kg_operations": frozenset(),
+    "kg_section": frozenset({"kg_from", "kg_op", "kg_do", "kg_undo", "kg_probe", "kg_look"}),
+    "kg_persistence": frozenset(
+        {"kg_from", "kg_keep", "kg_keep_link", "kg_boots", "kg_rival", "kg_reload", "kg_cannot"}
+    ),
+}
+"""All that each function of the lab's part calls, with literal words; kg_section stands for all of that name."""
 
 KEPT = re.compile(
     r"/etc/(?:sysconfig/(?:iptables|network-scripts/[a-z]+-.+|network/[a-z]+-.+)|network/interfaces(?:\.d/.+)?"
     r"|NetworkManager/(?:system-connections|conf\.d)/.+|netplan/.+|systemd/(?:network|system)/.+|sysctl\.(?:conf|d/.+)"
     r"|iptables/rules\.v4|init\.d/.+|rc\.d/.+|modules-load\.d/.+|wicked/.+)"
 )
-"""Where these files may be."""
+"""Where the files may be that the host's boot reads, which `persist` writes."""
 
 LINKED = re.compile(r"(?:\.\./)?[A-Za-z0-9_@.-]+|/dev/null|/(?:usr/)?lib/systemd/system/[A-Za-z0-9_@.-]+")
 """What a link among them may lead to, beside the files themselves."""

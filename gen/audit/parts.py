@@ -189,7 +189,7 @@ class _Reader:
         elif self.function and line == "}":
             self.function = ""
             self.keep()
-        elif not self.function and (found := _FUNCTION.fullmatch(line)):
+        elif not self.function and (found := _FUNCTION.fullmatch(line)) and LAB_FUNCTION.fullmatch(found[1]):
             self.function = found[1]
             self.keep()
             if self.function == "kg_guests":

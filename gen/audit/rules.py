@@ -17,7 +17,6 @@ from gen.audit.allowed import (
     ENVIRONMENT,
     HELPER_PROGRAMS,
     KEEPERS,
-    KEEPS,
     LAB_FUNCTION,
     NAME,
     PASS_ON,
@@ -187,11 +186,8 @@ class _Reader:
             plain &= all(self.is_list_of_names(each) for each in command["Assigns"])
         else:
             plain &= command.get("Type") == "CallExpr" and not command.get("Assigns") and None not in words
-            plain &= bool(words) and (
-                words[0] in STATEMENTS
-                or self.calls_section(words)
-                or (self.function == "kg_persistence" and words[0] in KEEPS)
-            )
+            statements = STATEMENTS.get(self.function, STATEMENTS["kg_section"])
+            plain &= bool(words) and (words[0] in statements or self.calls_section(words))
         if not plain:
             self.say(node, "stray-code", f"`{self.function}` holds nothing but the lab's statements with literal words")
 
