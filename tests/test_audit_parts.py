@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gen import driver, shell
 from gen.audit import audit
 from gen.audit.lab import statements_of, variables_of
-from gen.audit.parts import LAB_MARK, Parts, dissect, runtime_functions, value
+from gen.audit.parts import _WORDS, LAB_MARK, Parts, dissect, runtime_functions, value
 from gen.audit.rules import tree_findings
 from gen.audit.shellcheck import shellcheck
 from gen.audit.tree import syntax_tree
@@ -21,6 +21,7 @@ from gen.diagnostics import Diagnostics
 from gen.render.script import runtime
 from gen.source import Source
 from tests.test_cases import CASES, Case, built, every_case
+from tests.test_shell import as_bash_reads
 
 # What shellcheck and shfmt say is looked at in all of a script, so of those the tests take few.
 SOME = [case for case in CASES if str(case) in ("language-debian12", "kernel-centos7")]
@@ -171,6 +172,12 @@ def test_nor_is_any_other_edit(edit: str) -> None:
     }[edit]
     assert old in script
     assert isinstance(dissect(script.replace(old, new, 1)), int)
+
+
+@given(st.lists(st.from_regex(_WORDS, fullmatch=True).filter(lambda word: "\\x00" not in word), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_any_words_in_the_form_are_read_as_bash_reads_them(words: list[str]) -> None:
+    assert as_bash_reads(" ".join(words)) == [value(word) for word in words]
 
 
 @given(st.text(st.characters(exclude_characters="\0")))
