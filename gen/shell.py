@@ -13,6 +13,7 @@ Command = tuple[str, ...]
 """An argument vector: what runs is exactly these words."""
 
 _BARE = re.compile(r"[A-Za-z0-9_@%+:,./][A-Za-z0-9_@%+=:,./-]*|-[A-Za-z0-9_@%+=:,./-]*")
+_STOPS = ("do", "done", "then")  # an argument like any other, but shellcheck asks for quotes (SC1010)
 _PLAIN_ASCII = re.compile(r"[ -~]*")
 
 
@@ -30,7 +31,7 @@ def quote(word: str) -> Shell:
     """
     if "\0" in word:
         raise ValueError("a shell word cannot hold a NUL")
-    if _BARE.fullmatch(word):
+    if _BARE.fullmatch(word) and word not in _STOPS:
         return Shell(word)
     if not all(_PLAIN_ASCII.fullmatch(char) or char.isalnum() for char in word):
         return Shell("$'" + "".join(map(_ansi_c, word)) + "'")

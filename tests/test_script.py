@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gen import driver
-from gen.audit.shellcheck import shellcheck
+from gen.audit import audit
 from gen.diagnostics import Diagnostics, render
 from gen.source import Source
 
@@ -86,7 +86,7 @@ def test_an_operation_is_shown_with_the_file_and_line_that_ask_for_it(folder: Pa
 
 
 def test_a_script_of_several_files_is_clean(folder: Path) -> None:
-    assert shellcheck(script_of(folder / "lab.dsl")) == []
+    assert audit(script_of(folder / "lab.dsl")).findings == ()
 
 
 def test_the_same_files_give_the_same_bytes_wherever_the_build_is_started(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gen import driver, profile, starters
-from gen.audit.shellcheck import shellcheck
+from gen.audit import audit
 from gen.bind import split
 from gen.cli import cli
 from gen.diagnostics import Diagnostics, render
@@ -59,8 +59,8 @@ def test_a_starter_builds_for_every_host_or_is_refused_with_the_reason(name: str
 
 
 @EVERY_STARTER
-def test_shellcheck_has_nothing_to_say_about_a_starters_script(name: str) -> None:
-    assert shellcheck(driver.build(source(name), Diagnostics()).script) == []
+def test_the_audit_accepts_a_starters_script(name: str) -> None:
+    assert audit(driver.build(source(name), Diagnostics()).script).findings == ()
 
 
 def test_the_help_of_init_names_every_starter_and_no_other() -> None:

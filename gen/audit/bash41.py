@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gen.audit.tree import Node, line, literal, syntax_tree, walk
+from gen.audit.tree import Node, line, syntax_tree, walk, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,11 @@ class Finding:
 
 def findings(script: str) -> list[Finding]:
     """All findings, in the order of the lines. Raises tree.ShfmtMissing or tree.Unreadable."""
-    tree = syntax_tree(script)
+    return of_tree(syntax_tree(script))
+
+
+def of_tree(tree: Node) -> list[Finding]:
+    """The same, of a tree that is there already."""
     found = [finding for node in walk(tree) for finding in _of_node(node)]
     found += _empty_arrays(tree)
     return sorted(set(found), key=lambda finding: (finding.line, finding.message))
@@ -132,7 +136,7 @@ def _declaration(node: Node) -> Iterator[Finding]:
     command = node["Variant"]["Value"]
     flags = ""
     for argument in node.get("Args", []):
-        word = literal(argument.get("Value")) or ""
+        word = written(argument.get("Value")) or ""
         if argument.get("Naked") and word[:1] in ("-", "+"):
             flags += word[1:]
             if word == "-":
@@ -145,7 +149,7 @@ def _declaration(node: Node) -> Iterator[Finding]:
 
 
 def _call(node: Node) -> Iterator[Finding]:
-    words = [literal(word) for word in node.get("Args", [])]
+    words = [written(word) for word in node.get("Args", [])]
     for assignment in node.get("Assigns", []):
         name = (assignment.get("Name") or {}).get("Value")
         if name in NEWER_VARIABLES:
@@ -228,4 +232,4 @@ def _empty_arrays_among(nodes: list[Node]) -> Iterator[Finding]:
 
 
 def _is_all(node: Node) -> bool:
-    return not node.get("Excl") and literal(node.get("Index")) in ("@", "*")
+    return not node.get("Excl") and written(node.get("Index")) in ("@", "*")

@@ -30,8 +30,10 @@ def shellcheck(script: str) -> list[Finding]:
     program = find("shellcheck")
     if program is None:
         raise ShellcheckMissing
-    done = subprocess.run([program, *COMMAND], input=script, capture_output=True, encoding="utf-8", check=False)
+    text = script.encode("utf-8", "surrogateescape")
+    done = subprocess.run([program, *COMMAND], input=text, capture_output=True, check=False)
     if done.returncode not in (0, 1):
-        return [Finding(0, 0, "error", f"shellcheck failed: {done.stderr.strip() or done.returncode}")]
+        said = done.stderr.decode("utf-8", "replace").strip()
+        return [Finding(0, 0, "error", f"shellcheck failed: {said or done.returncode}")]
     comments = json.loads(done.stdout)["comments"]
     return [Finding(c["line"], c["code"], c["level"], c["message"]) for c in comments]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gen.audit.program import find
@@ -27,10 +29,14 @@ def syntax_tree(script: str) -> Node:
     if program is None:
         raise ShfmtMissing
     command = [program, "--language-dialect", "bash", "--to-json"]
-    done = subprocess.run(command, input=script, capture_output=True, encoding="utf-8", check=False)
+    text = script.encode("utf-8", "surrogateescape")
+    done = subprocess.run(command, input=text, capture_output=True, check=False)
     if done.returncode != 0:
-        raise Unreadable(done.stderr.strip())
-    tree: Node = json.loads(done.stdout)
+        raise Unreadable(done.stderr.decode("utf-8", "replace").strip() or f"shfmt failed: {done.returncode}")
+    try:
+        tree: Node = json.loads(done.stdout)
+    except RecursionError:
+        raise Unreadable("1:1: nested too deeply to be read") from None
     return tree
 
 
@@ -52,19 +58,59 @@ def line(node: Node) -> int:
     return int(place.get("Line", 0))
 
 
+def written(word: object) -> str | None:
+    """A word in which nothing is expanded, without its quotes but with its backslashes; None for any other."""
+    return _join(word, lambda part, quoted: str(part.get("Value", "")))
+
+
 def literal(word: object) -> str | None:
-    """The text of a word in which nothing is expanded, without its quotes; None for any other."""
+    """The text that such a word stands for; None for any other."""
+    return _join(word, _meant)
+
+
+def _join(word: object, read: Callable[[Node, bool], str], quoted: bool = False) -> str | None:
     if not isinstance(word, dict):
         return None
     text = ""
     for part in word.get("Parts", []):
-        if part["Type"] == "DblQuoted":
-            inner = literal(part)
+        if part["Type"] == "DblQuoted" and not part.get("Dollar"):
+            inner = _join(part, read, quoted=True)
             if inner is None:
                 return None
             text += inner
         elif part["Type"] in ("Lit", "SglQuoted"):
-            text += part.get("Value", "")
+            text += read(part, quoted)
         else:
             return None
     return text
+
+
+def _meant(part: Node, quoted: bool) -> str:
+    text = str(part.get("Value", ""))
+    if part["Type"] == "Lit":
+        return re.sub(r'\\([$`"\\])|\\\n' if quoted else r"\\(.)|\\\n", lambda found: found[1] or "", text)
+    if part.get("Dollar"):
+        raw = _ANSI_C.sub(_unescaped, text.encode("utf-8", "surrogateescape"))
+        return raw.decode("utf-8", "surrogateescape")
+    return text
+
+
+# bash(1), "QUOTING", $'...'
+_ANSI_C = re.compile(
+    rb"\\([abeEfnrtv\\'\"?]|[0-7]{1,3}|x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|c.)", re.S
+)
+_NAMED = dict(zip(b"abeEfnrtv\\'\"?", b"\a\b\x1b\x1b\f\n\r\t\v\\'\"?", strict=True))
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    code = found[1]
+    match code[:1]:
+        case b"x":
+            return bytes([int(code[1:], 16)])
+        case b"u" | b"U":
+            return chr(min(int(code[1:], 16), sys.maxunicode)).encode("utf-8", "surrogatepass")
+        case b"c":
+            return bytes([code[1] & 0x1F])
+        case digit if digit.isdigit():
+            return bytes([int(code, 8) & 0xFF])
+    return bytes([_NAMED[code[0]]])

@@ -41,7 +41,7 @@ class Listing:
 
 def script(lab: Lab, plan: Plan, profile: Profile, sources: Sequence[Source]) -> str:
     """The whole script; the same input gives the same bytes. `sources` are the lab's file and those it includes."""
-    runtime = _runtime()
+    fixed = runtime()
     called = _names(sources[0])
     dsl, *included = [Listing(called(source), source.text, _sha256(source.text)) for source in sources]
     text = templating.render(
@@ -52,8 +52,8 @@ def script(lab: Lab, plan: Plan, profile: Profile, sources: Sequence[Source]) ->
         title=profile.title,
         dsl=dsl,
         included=included,
-        runtime=Shell(runtime),
-        runtime_sha256=_sha256(runtime),
+        runtime=Shell(fixed),
+        runtime_sha256=_sha256(fixed),
         run_dir=f"{profile.run_dir}/{lab.name}",
         state_dir=f"{profile.state_dir}/{lab.name}",
         batch="yes" if profile.batch else "no",
@@ -79,7 +79,9 @@ def _sealed(text: str) -> str:
     return text.replace(line, line.replace(SEAL, _sha256(text.replace(line, "", 1))), 1)
 
 
-def _runtime() -> str:
+@cache
+def runtime() -> str:
+    """The part that is the same in every script."""
     parts = sorted((templating.folder() / "runtime").glob("*.sh"))
     return "\n".join(part.read_text(encoding="utf-8").rstrip("\n") + "\n" for part in parts)
 

@@ -57,7 +57,7 @@ kg_encode() {
   esac
   KG_ENCODED="$*"
   case ${KG_ENCODED} in
-    *[!A-Za-z0-9_./:=@%+,!$'\n'-]* | *$'\n\n'* | *$'\n') return 1 ;;
+    '' | $'\n'* | *$'\n\n'* | *$'\n' | *[!A-Za-z0-9_./:=@%+,!$'\n'-]*) return 1 ;;
     *)
       IFS=' '
       KG_ENCODED="$*"
