@@ -1,4 +1,4 @@
-"""The command line: `kvmgen build|check|fmt|explain|init|profiles|editor`.
+"""The command line: `kvmgen build|check|fmt|graph|explain|init|profiles|editor`.
 
 Every command imports its passes inside itself, so that `--help` stays fast. Exit codes: 0 done, 1 the lab has
 errors, 2 usage (an input that cannot be read, an unknown target), 70 a bug in kvmgen, 74 the output could not be
@@ -19,6 +19,7 @@ from gen import __version__
 
 if TYPE_CHECKING:
     from gen.diagnostics import Diagnostics, Format
+    from gen.graph import Style
     from gen.source import Source
 
 LAB_ERRORS, USAGE, BUG, OUTPUT, INTERRUPTED = 1, 2, 70, 74, 130
@@ -148,6 +149,23 @@ def fmt(labs: tuple[str, ...], only_check: bool) -> None:
             _rewrite(lab, formatted)
     if failed:
         sys.exit(LAB_ERRORS)
+
+
+@cli.command()
+@_lab
+@click.option(
+    "--format", "style", type=click.Choice(["text", "svg", "mermaid", "dot"]), default="text", show_default=True,
+    help="What to draw it as.",
+)  # fmt: skip
+def graph(lab: str, style: Style) -> None:
+    """Draw LAB's topology."""
+    from gen import driver
+    from gen.graph import graph as drawing
+
+    source = _read(lab)
+    with _diagnosed("human") as diagnostics:
+        drawn = drawing(driver.analyse(source, diagnostics), style)
+    _print(drawn)
 
 
 @cli.command()

@@ -22,7 +22,7 @@ LAYERS = (
     "profile",
     "check",
     "plan",
-    "render audit",
+    "render audit graph",
     "explain starters driver",
     "cli",
     "__main__",
