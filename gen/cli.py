@@ -1,4 +1,4 @@
-"""The command line: `kvmgen build|check|audit|fmt|explain|init|profiles|editor|lint-ifcfg`.
+"""The command line: `kvmgen build|check|audit|fmt|graph|explain|init|profiles|editor|lint-ifcfg`.
 
 Every command imports its passes inside itself, so that `--help` stays fast. Exit codes: 0 done, 1 the lab has
 errors or `audit` refuses the script, 2 usage (an input that cannot be read, an unknown target), 70 a bug in kvmgen,
@@ -20,6 +20,7 @@ from gen import __version__
 if TYPE_CHECKING:
     from gen.audit import Audit
     from gen.diagnostics import Diagnostic, Diagnostics, Format
+    from gen.graph import Style
     from gen.source import Source
 
 LAB_ERRORS, REFUSED, USAGE, BUG, OUTPUT, INTERRUPTED = 1, 1, 2, 70, 74, 130
@@ -229,6 +230,23 @@ def fmt(labs: tuple[str, ...], only_check: bool) -> None:
             _rewrite(lab, formatted)
     if failed:
         sys.exit(LAB_ERRORS)
+
+
+@cli.command()
+@_lab
+@click.option(
+    "--format", "style", type=click.Choice(["text", "svg", "mermaid", "dot"]), default="text", show_default=True,
+    help="What to draw it as.",
+)  # fmt: skip
+def graph(lab: str, style: Style) -> None:
+    """Draw LAB's topology."""
+    from gen import driver
+    from gen.graph import graph as drawing
+
+    source = _read(lab)
+    with _diagnosed("human") as diagnostics:
+        drawn = drawing(driver.analyse(source, diagnostics), style)
+    _print(drawn)
 
 
 @cli.command()

@@ -23,7 +23,7 @@ LAYERS = (
     "check",
     "plan",
     "persist",
-    "render audit lint_ifcfg",
+    "render audit lint_ifcfg graph",
     "explain starters driver",
     "cli",
     "__main__",
