@@ -1,8 +1,9 @@
-"""The command line: `kvmgen build|check|audit|fmt|graph|explain|init|profiles|editor|lint-ifcfg`.
+"""The command line: `kvmgen build|check|audit|reach|trace|graph|fmt|explain|init|profiles|editor|lint-ifcfg`.
 
 Every command imports its passes inside itself, so that `--help` stays fast. Exit codes: 0 done, 1 the lab has
-errors or `audit` refuses the script, 2 usage (an input that cannot be read, an unknown target), 70 a bug in kvmgen,
-74 the output could not be written (70 and 74 are EX_SOFTWARE and EX_IOERR of sysexits.h).
+errors or `audit` refuses the script, 2 usage (an input that cannot be read, an unknown target), 3 not reached
+(`trace`), 70 a bug in kvmgen, 74 the output could not be written (70 and 74 are EX_SOFTWARE and EX_IOERR of
+sysexits.h).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from gen.audit import Audit
     from gen.diagnostics import Diagnostic, Diagnostics, Format
     from gen.graph import Style
+    from gen.model import Lab
+    from gen.reach import Assumptions
     from gen.source import Source
 
-LAB_ERRORS, REFUSED, USAGE, BUG, OUTPUT, INTERRUPTED = 1, 1, 2, 70, 74, 130
+LAB_ERRORS, REFUSED, USAGE, NOT_REACHED, BUG, OUTPUT, INTERRUPTED = 1, 1, 2, 3, 70, 74, 130
 
 Completion = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -204,6 +207,75 @@ def _is_built_from(script: str, name: str, lab: str, target: str | None) -> bool
     return False
 
 
+_by = click.argument("by", metavar="[tcp|udp PORT]", nargs=-1)
+_answer = click.option(
+    "--format", "style", type=click.Choice(["human", "json"]), default="human", show_default=True,
+    help="How the answer is printed.",
+)  # fmt: skip
+
+
+@cli.command()
+@_lab
+@_by
+@_target
+@_answer
+def reach(lab: str, by: tuple[str, ...], target: str | None, style: Literal["human", "json"]) -> None:
+    """Say who reaches whom in LAB, by ping or at a port, without running anything.
+
+    What is behind the host's nics stands there as *lan, *gateway and *outside.
+    """
+    from gen.reach import connect
+    from gen.reach.matrix import matrix
+    from gen.render.reach import matrix_json, matrix_text
+
+    protocol, port = _protocol(by)
+    checked = _checked(lab)
+    found = matrix(connect(checked, _assumed(target or checked.target)), protocol, port)
+    _print(matrix_json(found, protocol, port) if style == "json" else matrix_text(found, protocol, port))
+
+
+@cli.command()
+@_lab
+@click.argument("source", metavar="A")
+@click.argument("destination", metavar="B")
+@_by
+@_target
+@_answer
+def trace(
+    lab: str, source: str, destination: str, by: tuple[str, ...], target: str | None, style: Literal["human", "json"]
+) -> None:
+    """Follow a packet from A to B and its answer back, hop by hop; exit 3 if that does not succeed.
+
+    A is a vm, router, namespace or `host`, B the same or an address; so are *lan, *gateway and *outside.
+    """
+    from ipaddress import AddressValueError, IPv4Address
+
+    from gen.diagnostics import did_you_mean
+    from gen.reach import connect, converse, try_to_reach
+    from gen.render.reach import trace_json, trace_text
+
+    protocol, port = _protocol(by)
+    checked = _checked(lab)
+    address: int | None = None
+    with suppress(AddressValueError):
+        address = int(IPv4Address(destination))
+    machines = connect(checked, _assumed(target or checked.target), [] if address is None else [address])
+    for name in [source, *([destination] if address is None else [])]:
+        if name not in machines.by_name:
+            help = "".join(did_you_mean(name, machines.by_name)) or f"there are: {', '.join(machines.by_name)}"
+            _fail(USAGE, f"no vm, router or namespace `{name}`; {help}")
+    if address is None:
+        tried = try_to_reach(machines, source, destination, protocol, port)
+        if tried is None:
+            _fail(NOT_REACHED, f"`{destination}` has no address")
+        address = tried[0]
+    found = converse(machines.by_name[source], address, protocol, port, steps=True)
+    text = trace_json if style == "json" else trace_text
+    _print(text(source, destination, address, found, protocol, port))
+    if not found.reached:
+        sys.exit(NOT_REACHED)
+
+
 @cli.command()
 @click.argument("labs", metavar="LAB...", nargs=-1, required=True, type=_path)
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if a file is not formatted.")
@@ -319,6 +391,37 @@ def lint_ifcfg(folder: str, style: Format) -> None:
     _show(findings, style)
     if any(finding.severity != "note" for finding in findings):
         sys.exit(LAB_ERRORS)
+
+
+def _checked(lab: str) -> Lab:
+    """The lab, with what is wrong with it on standard error."""
+    from gen import driver
+
+    source = _read(lab)
+    with _diagnosed("human") as diagnostics:
+        return driver.analyse(source, diagnostics)
+    raise AssertionError("an error ends the program")
+
+
+def _protocol(by: tuple[str, ...]) -> tuple[Literal["icmp", "tcp", "udp"], int]:
+    """What is tried, of the words after the names."""
+    if not by:
+        return "icmp", 0
+    protocol, port = by[0], by[1] if len(by) == 2 else ""
+    if protocol not in ("tcp", "udp") or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        _fail(USAGE, f"`{' '.join(by)}` is no port: write `tcp 80` or `udp 53`, or nothing for ping")
+    return ("tcp" if protocol == "tcp" else "udp"), int(port)
+
+
+def _assumed(target: str) -> Assumptions:
+    """What is known of a target host beside the lab."""
+    from gen import profile
+    from gen.reach import Assumptions
+
+    try:
+        return Assumptions(rp_filter=profile.load(target).rp_filter)
+    except profile.ProfileError as error:
+        _fail(USAGE, str(error))
 
 
 def main() -> NoReturn:

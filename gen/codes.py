@@ -97,9 +97,10 @@ CODES: dict[str, Explanation] = {
         "host { nic ens33 { address 192.168.0.162/16 } }\nnetwork br0 isolated { address 10.0.0.254/24 }",
     ),
     "contradicted-expect": Explanation(
-        "an `expect` that the lab plainly cannot meet",
-        "Reported only where it is certain: there is no network, link or router between the two, or there must be a "
-        "barrier and both are in one subnet of one network. `setup.sh verify` tries the rest.",
+        "an `expect` that the lab cannot meet",
+        "The packet's way there and back is followed through bridges, routes, NAT and the networks' own rules. Reported "
+        "only where it does not hang on what the lab leaves open, such as the LAN's routes or whether something listens "
+        "at a port. `kvmgen trace LAB A B` shows the way hop by hop, and `kvmgen reach LAB` that of every pair.",
         "network br0 isolated\nnetwork br1 isolated\nvm a { nic on br0 { address 10.0.0.1/24 } }\nvm b { nic on br1 { address 10.0.1.1/24 } }\nexpect a reaches b",
         "network br0 isolated\nnetwork br1 isolated\nvm a { nic on br0 { address 10.0.0.1/24 } }\nvm b { nic on br1 { address 10.0.1.1/24 } }\nexpect a cannot reach b",
     ),

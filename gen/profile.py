@@ -53,7 +53,8 @@ class Profile:
     restores iptables' rules, or empty. `batch` says whether `ip -batch` takes
     `netns add` (iproute2 before 5.1 leaves the batch in the new namespace). `nic_style` is `device` (-netdev and
     -device) or `net` (-net nic -net tap while a guest has one nic). `qemu_link` is a name that the notes give to
-    the QEMU binary with `ln -s`, or empty. `accel` goes to -machine; empty leaves it to the binary.
+    the QEMU binary with `ln -s`, or empty. `accel` goes to -machine; empty leaves it to the binary. `rp_filter` is
+    the sysctl as the host comes: 0 off, 1 strict, 2 loose.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Profile:
     nic_style: str
     console_log: bool
     dnsmasq_bind: str
+    rp_filter: int
     packages: Mapping[str, str]
     commands: Mapping[str, tuple[Command, ...]]
     lacks: Mapping[str, str]
@@ -257,6 +259,7 @@ _SHAPES: dict[str, Any] = {
     "nic_style": lambda reader, node: reader.one_of(node, "device", "net"),
     "console_log": _Reader.boolean,
     "dnsmasq_bind": lambda reader, node: reader.one_of(node, "bind-dynamic", "bind-interfaces"),
+    "rp_filter": lambda reader, node: int(reader.one_of(node, "0", "1", "2")),
     "packages": _Reader.texts,
     "commands": _Reader.commands,
     "lacks": _Reader.lacks,

@@ -519,9 +519,26 @@ def test_the_help_names_every_command_and_the_version_is_told() -> None:
     done = run("--help")
     assert done.returncode == 0
     assert re.findall(r"^  ([a-z]+)  ", done.stdout, re.MULTILINE) == sorted(
-        ["audit", "build", "check", "editor", "explain", "fmt", "init", "profiles"]
+        ["audit", "build", "check", "editor", "explain", "fmt", "graph", "init", "profiles", "reach", "trace"]
     )
     assert re.fullmatch(r"kvmgen, version \d+\.\d+\.\d+\n", run("--version").stdout)
+
+
+# Reachability
+
+
+def test_reach_and_trace_tell_who_reaches_whom(tmp_path: Path) -> None:
+    lab = tmp_path / "lab.dsl"
+    lab.write_text("namespace a\nnamespace b\nnamespace c\nlink a.e 10.0.0.1/30 - b.e 10.0.0.2/30\n")
+    lab.write_text(lab.read_text() + "link c.e 10.0.1.1/30 - b.f 10.0.1.2/30\n")
+    done = run("reach", str(lab), "tcp", "80")
+    assert (done.returncode, done.stdout.splitlines()[0].split(":")[0]) == (0, "who reaches whom by tcp 80")
+    assert run("trace", str(lab), "a", "b").returncode == 0
+    done = run("trace", str(lab), "a", "c", "--format", "json")
+    assert (done.returncode, json.loads(done.stdout)["why"]) == (3, "a has no route to 10.0.1.1")
+    done = run("trace", str(lab), "a", "bb")
+    assert (done.returncode, done.stderr) == (2, "kvmgen: no vm, router or namespace `bb`; did you mean `b`?\n")
+    assert run("reach", str(lab), "tcp", "many").returncode == 2
 
 
 # Bugs

@@ -183,7 +183,7 @@ def test_the_folder_of_the_linter_s_document_is_drawn_as_it_is_there(
 def test_the_exit_codes_in_the_language_are_those_of_the_command_line() -> None:
     section = LANGUAGE.read_text().partition("## Exit codes")[2].partition("\n## ")[0]
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)}
-    assert codes == {0, cli.LAB_ERRORS, cli.USAGE, cli.BUG, cli.OUTPUT, cli.INTERRUPTED}
+    assert codes == {0, cli.LAB_ERRORS, cli.USAGE, cli.NOT_REACHED, cli.BUG, cli.OUTPUT, cli.INTERRUPTED}
 
 
 def test_every_command_is_named_in_the_language() -> None:

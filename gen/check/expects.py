@@ -1,82 +1,83 @@
-"""In: a lab's topology. Out: warnings about expectations that the lab plainly cannot meet."""
+"""In: a lab's topology. Out: warnings about expectations that the lab cannot meet, by what gen/reach foretells."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from ipaddress import IPv4Network
+from typing import NamedTuple
 
 from gen.check.topology import Topology, called
-from gen.diagnostics import Diagnostics
+from gen.check.wording import listed
+from gen.diagnostics import Diagnostics, Label
 from gen.model import HOST, Expect
+from gen.reach import Assumptions, Machines, connect, converse, try_to_reach
+from gen.source import Span
+
+RP_FILTERS = (0, 1)
+"""Which one the host has is a matter of the target; what is told holds with either."""
 
 
 def contradicted_expects(topology: Topology, diagnostics: Diagnostics) -> None:
-    """Only what is certain: no path at all between two ends, or one wire and one subnet for both."""
-    places = _Places(topology)
-    for expect in topology.lab.expects:
-        label = places.no_way(expect) if expect.reaches else places.no_barrier(expect)
-        if label is not None:
-            diagnostics.warning(
-                "contradicted-expect",
-                f"the lab contradicts this: {called(expect.source)} "
-                f"{'does not reach' if expect.reaches else 'does reach'} {_target(expect)}",
-                expect.at,
-                label,
-                help=["join them by a router" if expect.reaches else "put one of them on another network"],
-            )
+    """Only what is certain. That nothing listens at a port, or that a guest's own filter refuses, cannot be told."""
+    lab = topology.lab
+    if not lab.expects:
+        return
+    targets = [int(expect.address) for expect in lab.expects if expect.address is not None]
+    worlds = [connect(lab, Assumptions(rp_filter=mode), targets) for mode in RP_FILTERS]
+    for expect in lab.expects:
+        first, *others = [_foretold(world, expect, lab.at) for world in worlds]
+        if first is None or any(other is None for other in others):
+            continue
+        diagnostics.warning(
+            "contradicted-expect",
+            f"the lab contradicts this: {called(expect.source)} "
+            f"{'does not reach' if expect.reaches else 'does reach'} {_target(expect)}",
+            expect.at,
+            first.label,
+            also=first.also,
+            help=["`kvmgen trace` follows the packet there and back"],
+        )
 
 
 def _target(expect: Expect) -> str:
     return f"`{expect.address}`" if expect.target is None else called(expect.target)
 
 
-class _Places:
-    """The segments that everyone is on, and the subnets that they have there."""
+class _Contradiction(NamedTuple):
+    """What to say at the `expect`, and at the place where a packet ends."""
 
-    def __init__(self, topology: Topology) -> None:
-        self._topology = topology
-        self._on: dict[str, dict[int, set[IPv4Network]]] = {HOST: {}}
-        self._beyond = {vm.name for vm in topology.lab.vms if any(nic.network is None for nic in vm.nics)}
-        self._open = {topology.reach(number) for number, segment in enumerate(topology.segments) if segment.open}
-        self._open |= {topology.reach(number) for number in topology.forwarding_host_legs().values()}
-        self._subnets: dict[Hashable, set[IPv4Network]] = {}
-        for station in topology.stations():
-            self._subnets.setdefault(topology.reach(station.segment), set()).add(station.subnet)
-        for number in topology.host_legs.values():
-            self._on[HOST].setdefault(number, set())
-        for name, legs in topology.legs.items():
-            self._on[name] = {leg.segment: set() for leg in legs}
-        for number, segment in enumerate(topology.segments):
-            leased = {server.dhcp.server.network for server in segment.servers if server.dhcp.server}
-            for vm, nic in segment.guests:
-                self._on.setdefault(vm, {}).setdefault(number, set()).update(() if nic.address else leased)
-            for station in segment.stations:
-                if not station.published and station.owner in self._on:
-                    self._on[station.owner].setdefault(number, set()).add(station.subnet)
+    label: str
+    also: tuple[Label, ...] = ()
 
-    def no_way(self, expect: Expect) -> str | None:
-        """Why the source cannot reach the target, where that is certain."""
-        if expect.source in self._beyond or (expect.target in self._beyond and expect.source == HOST):
-            return None
-        ours = self._reached_from(expect.source)
-        if expect.target is not None:
-            if ours & self._reached_from(expect.target) or expect.source == expect.target:
-                return None
-            return "no network, link or router joins the two"
+
+def _foretold(machines: Machines, expect: Expect, lab_at: Span) -> _Contradiction | None:
+    """How the expectation is contradicted for certain, if it is."""
+    source, protocol, port = machines.by_name[expect.source], expect.protocol or "icmp", expect.port or 0
+    if expect.target is None:
         assert expect.address is not None
-        subnets = (subnet for reach in ours for subnet in self._subnets.get(reach, ()))
-        if ours & self._open or any(expect.address in subnet for subnet in subnets):
+        found = converse(source, int(expect.address), protocol, port)
+    else:
+        tried = try_to_reach(machines, expect.source, expect.target, protocol, port)
+        if tried is None:
             return None
-        return "nothing that it is joined to has this address"
-
-    def no_barrier(self, expect: Expect) -> str | None:
-        """Why the source does reach the target, where that is certain. A port may be closed for all we know."""
-        if expect.port is not None or expect.target is None or expect.source == expect.target:
-            return None
-        ours, theirs = self._on.get(expect.source, {}), self._on.get(expect.target, {})
-        if any(ours[number] & theirs[number] for number in ours.keys() & theirs.keys()):
-            return "both are in the same subnet of the same network"
+        found = tried[1]
+    if not expect.reaches:
+        return _Contradiction(_way(machines, expect)) if found.reached and expect.port is None else None
+    # What the host has beside the lab leads to no machine of the lab.
+    if found.reached or not (found.certain or (found.ended == HOST and expect.target is not None)):
         return None
+    assert found.why is not None and found.ended is not None
+    if found.at is None or found.at == lab_at or found.at.source is not expect.at.source:
+        return _Contradiction(found.why)
+    which = "the packet" if found.answered_by is None else "the answer"
+    return _Contradiction(f"{which} ends at {called(found.ended)}", (Label(found.at, found.why),))
 
-    def _reached_from(self, name: str) -> set[Hashable]:
-        return {self._topology.reach(number) for number in self._on.get(name, ())}
+
+def _way(machines: Machines, expect: Expect) -> str:
+    """By whom a packet comes there."""
+    address = int(expect.address) if expect.address is not None else None
+    if expect.target is not None:
+        tried = try_to_reach(machines, expect.source, expect.target)
+        address = tried[0] if tried is not None else None
+    assert address is not None
+    steps = converse(machines.by_name[expect.source], address, steps=True).way_there
+    passed = dict.fromkeys(step.machine for step in steps if step.text.startswith("forwards"))
+    return f"it gets there by way of {listed(passed)}" if passed else "both are in the same subnet of the same network"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
 
 from gen.model import Lab, Network, Node, Publish
 from gen.plan.links import add_address
@@ -22,22 +23,45 @@ DNATED: Rule = ("-m", "conntrack", "--ctstate", "DNAT")
 """Only what DNAT has sent here, so that frames bridged between two guests stay as they are."""
 
 
+class Chain(NamedTuple):
+    """What a hook of a table gets from the lab; `kind` is the operation's. No rules: no chain."""
+
+    table: str
+    hook: str
+    rules: Sequence[Rule]
+    at: Span
+    kind: str
+
+
 def add_host_firewall(build: Builder, lab: Lab) -> None:
     """The filter and NAT rules of the host's own namespace."""
+    for chain in host_filter(lab):
+        _add_chain(build, ROOT, chain)
+    for link, publish in host_published(lab):
+        _add_published_once(build, ROOT, link, publish, build.made.get(("bridge", link), 0))
+    for chain in host_nat(lab):
+        _add_chain(build, ROOT, chain)
+
+
+def host_filter(lab: Lab) -> list[Chain]:
+    """What the host forwards and takes in, by the models of its networks."""
     networks = lab.networks
     if not networks:
-        return
+        return []
     at = networks[0].at
-    _add_chain(build, ROOT, "filter", "forward", "FORWARD", _forward_rules(networks), at, "filter")
-    _add_chain(build, ROOT, "filter", "input", "INPUT", _input_rules(networks), at, "input")
-    nat = [network for network in networks if network.kind == "nat"]
+    return [
+        Chain("filter", "FORWARD", _forward_rules(networks), at, "filter"),
+        Chain("filter", "INPUT", _input_rules(networks), at, "input"),
+    ]
+
+
+def host_nat(lab: Lab) -> list[Chain]:
+    """What the host's nat networks ask for."""
+    nat = [network for network in lab.networks if network.kind == "nat"]
     if not nat:
-        return
+        return []
     at = nat[0].at
     publishes = [(publish, network) for network in nat for publish in network.publishes]
-    for publish, network in publishes:
-        _add_published_address(build, lab, network, publish)
-    _add_destination_nat(build, ROOT, [publish for publish, _ in publishes], at)
     source_rules: list[Rule] = []
     for network in nat:
         source_rules += _one_to_one_rules(network.publishes, network.via)
@@ -57,13 +81,34 @@ def add_host_firewall(build: Builder, lab: Lab) -> None:
                     *_snat(network.nat_to),
                 )
             )
-    _add_chain(build, ROOT, "nat", "postrouting", "POSTROUTING", source_rules, at, "source-nat")
+    return [
+        *_destination_nat([publish for publish, _ in publishes], at),
+        Chain("nat", "POSTROUTING", source_rules, at, "source-nat"),
+    ]
+
+
+def host_published(lab: Lab) -> list[tuple[str, Publish]]:
+    """The published addresses that the host does not have yet, with the way out that each is added to.
+
+    Without it nobody there would send to the address.
+    """
+    own = [address.ip for network in lab.networks for address in network.addresses]
+    own += [address.ip for nic in lab.host for address in nic.addresses]
+    published = []
+    for network in lab.networks:
+        uplink = next((other.uplink for other in lab.networks if other.name == network.via), network.via)
+        if network.via is not None and any(nic.name == uplink for nic in lab.host):
+            published += [(network.via, publish) for publish in network.publishes if publish.address not in own]
+    return published
 
 
 def add_router_nat(build: Builder, lab: Lab) -> None:
     """SNAT and DNAT inside the routers."""
     for node in lab.nodes:
-        _add_router_nat(build, node)
+        for nic, publish in router_published(node):
+            _add_published_once(build, node.name, nic, publish, build.made["cable", node.name, nic])
+        for chain in router_nat(node):
+            _add_chain(build, node.name, chain, build.made["netns", node.name])
 
 
 def _forward_rules(networks: Sequence[Network]) -> list[Rule]:
@@ -103,17 +148,9 @@ def _input_rules(networks: Sequence[Network]) -> list[Rule]:
     return rules
 
 
-def _add_router_nat(build: Builder, node: Node) -> None:
-    within = build.made["netns", node.name]
-    for publish in node.publishes:
-        for nic in node.nics:
-            if any(publish.address in address.subnet for address in nic.addresses):
-                if not any(publish.address == address.ip for address in nic.addresses):
-                    cable = build.made["cable", node.name, nic.name]
-                    _add_published_once(build, node.name, nic.name, publish, cable)
-                break
+def router_nat(node: Node) -> list[Chain]:
+    """The NAT of a router."""
     at = (node.publishes or node.nats or (node,))[0].at
-    _add_destination_nat(build, node.name, node.publishes, at, within)
     rules: list[Rule] = []
     for nic in node.nics:
         if any(publish.address in address.subnet for publish in node.publishes for address in nic.addresses):
@@ -131,18 +168,29 @@ def _add_router_nat(build: Builder, node: Node) -> None:
             for protocol in ("tcp", "udp"):
                 rules.append((*source, "-o", nat.nic, "-p", protocol, *_snat(nat.first, nat.last, ports)))
         rules.append((*source, "-o", nat.nic, *_snat(nat.first, nat.last)))
-    _add_chain(build, node.name, "nat", "postrouting", "POSTROUTING", rules, at, "source-nat", within)
+    return [*_destination_nat(node.publishes, at), Chain("nat", "POSTROUTING", rules, at, "source-nat")]
 
 
-def _add_destination_nat(build: Builder, netns: str, publishes: Sequence[Publish], at: Span, within: int = 0) -> None:
+def router_published(node: Node) -> list[tuple[str, Publish]]:
+    """The published addresses that the router does not have yet, with the nic that each is added to."""
+    published = []
+    for publish in node.publishes:
+        for nic in node.nics:
+            if any(publish.address in address.subnet for address in nic.addresses):
+                if not any(publish.address == address.ip for address in nic.addresses):
+                    published.append((nic.name, publish))
+                break
+    return published
+
+
+def _destination_nat(publishes: Sequence[Publish], at: Span) -> list[Chain]:
     """DNAT for what arrives (PREROUTING) and for what the namespace itself sends (OUTPUT)."""
     rules = [
         ("-d", f"{publish.address}/32", *_to_port(publish.protocol, publish.port),
          "-j", "DNAT", "--to-destination", _target(publish))
         for publish in sorted(publishes, key=lambda publish: publish.port is None)
     ]  # fmt: skip
-    _add_chain(build, netns, "nat", "prerouting", "PREROUTING", rules, at, "destination-nat", within)
-    _add_chain(build, netns, "nat", "output", "OUTPUT", rules, at, "destination-nat", within)
+    return [Chain("nat", hook, rules, at, "destination-nat") for hook in ("PREROUTING", "OUTPUT")]
 
 
 def _one_to_one_rules(publishes: Iterable[Publish], out: str | None) -> list[Rule]:
@@ -162,16 +210,6 @@ def _hairpin_rules(publish: Publish, subnets: Sequence[IPv4Network], inside: str
          *_to_port(publish.protocol, port), *DNATED, "-j", "MASQUERADE")
         for subnet in subnets
     ]  # fmt: skip
-
-
-def _add_published_address(build: Builder, lab: Lab, network: Network, publish: Publish) -> None:
-    """An address that the host does not have yet is added to the way out, or nobody there would send to it."""
-    uplink = next((other.uplink for other in lab.networks if other.name == network.via), network.via)
-    nic = next((nic for nic in lab.host if nic.name == uplink), None)
-    own = [address.ip for other in lab.networks for address in other.addresses]
-    own += [address.ip for nic in lab.host for address in nic.addresses]
-    if network.via is not None and nic is not None and publish.address not in own:
-        _add_published_once(build, ROOT, network.via, publish, build.made.get(("bridge", network.via), 0))
 
 
 def _add_published_once(build: Builder, netns: str, link: str, publish: Publish, within: int) -> None:
@@ -211,21 +249,12 @@ def chain_name(lab: str, hook: str) -> str:
     return f"kg-{hook}-{lab}"
 
 
-def _add_chain(
-    build: Builder,
-    netns: str,
-    table: str,
-    hook: str,
-    builtin: str,
-    rules: Sequence[Rule],
-    at: Span,
-    kind: str,
-    within: int = 0,
-) -> None:
+def _add_chain(build: Builder, netns: str, wanted: Chain, within: int = 0) -> None:
     """A chain of the lab's own with its rules, and one jump to it; nothing for no rules."""
+    table, builtin, rules, at, kind = wanted
     if not rules:
         return
-    chain = chain_name(build.lab, hook)
+    chain = chain_name(build.lab, builtin.lower())
     comment = ("-m", "comment", "--comment", build.mark)
 
     def iptables(*words: str) -> Command:
