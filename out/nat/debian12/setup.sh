@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile debian12
 # sha256 of nat.dsl: 802a00ad8fff886d087d2c31ac9d6fc339c4ae2d49021657303eaaf4b7a0eede
-# sha256 of the runtime: fb2aa4bcd545d50af3dac0c1bda5c973643ed8b062369e3d3f4cab9d7fcdf988
+# sha256 of the runtime: fc84a8a55fd348dbae0425d7e822fb71ecf7426d9873a48901cb681ac6dc59b5
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,13 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=3a01722cc1fdee63a5c8660fb301c92c4be3b34cf57475d3ed81523973671430
+readonly KG_SHA256=f758f3cb9aa0ffdc71fa1acd424b87d4782f9a562a453b21d2e2d1bb4a70c099
 readonly KG_LAB=nat
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=debian12
 readonly KG_DSL=nat.dsl
 readonly KG_DSL_SHA256=802a00ad8fff886d087d2c31ac9d6fc339c4ae2d49021657303eaaf4b7a0eede
-readonly KG_RUNTIME_SHA256=fb2aa4bcd545d50af3dac0c1bda5c973643ed8b062369e3d3f4cab9d7fcdf988
+readonly KG_RUNTIME_SHA256=fc84a8a55fd348dbae0425d7e822fb71ecf7426d9873a48901cb681ac6dc59b5
 readonly KG_RUN=/run/kvmgen/nat
 readonly KG_VAR=/var/lib/kvmgen/nat
 readonly KG_BATCH=yes
@@ -112,7 +112,8 @@ kg_json() {
 
 # The statements in which the lab part is written. It holds nothing but calls of these, and every pass over the
 # lab calls the whole of it again: `load` keeps what an operation is and should bring about, the other passes
-# act on the operations that KG_CHOSEN names. Commands are thus never stored, split or joined: they stay words.
+# act on the operations that KG_CHOSEN names. Commands are thus never split or joined: they stay words. A lab of hundreds
+# of namespaces makes ten thousand calls a pass, and bash copies a function whenever it calls it: they are short.
 
 KG_PASS=load            # load, make, unmake, print, explain, look, examine, identify
 KG_TAKEN=''             # yes: the pass acts on the operation that is being read
@@ -131,12 +132,16 @@ KG_FILES=()             # number -> DSL file
 KG_FACTS=()             # number -> its probes, a line each: the facts that hold when it is right
 KG_PARTS=()             # number -> how many commands make it; none: a thing that must be there already
 KG_UNDOABLE=()          # number -> yes: it has an undo command
+KG_KEEPING=''           # yes: `load` keeps the undo commands as well, which spares `down` a pass
+KG_KEPT=()              # the words of all undo commands
+KG_KEPT_OF=()           # command -> number of its operation
+KG_KEPT_AT=()           # command -> where its words begin
 KG_CONTENT=()           # number -> the content of the file that it writes
 KG_SERVES=()            # number -> yes: it serves names on the host
 KG_MANUAL=()            # number -> yes: done on demand only, by `vm start`
 KG_ASKED=()             # the probes that are asked one at a time: files, processes, sysctls
-declare -A KG_WANTED=() # "PROBE NAMESPACE" -> yes: what a snapshot has to look at
-declare -A KG_SPACES=() # namespace -> yes
+declare -A KG_WANTED=() # namespace -> its probes, between blanks: what a snapshot has to look at
+declare -A KG_SPACES=() # namespace -> number of the operation that makes it, or 0
 declare -A KG_PATHS=()  # file -> number of the operation that writes it
 
 # kg_pass NAME: reads the lab from top to bottom.
@@ -157,25 +162,15 @@ kg_from() {
 # kg_op NUMBER WITHIN KIND OBJECT WHY [on-demand]: an operation begins. One that is on demand is not done by `up`.
 kg_op() {
   KG_AT=$1
-  case ${KG_PASS} in
-    load)
-      KG_COUNT=$1
-      KG_WITHIN[$1]=$2
-      KG_KIND[$1]=$3
-      KG_OBJECT[$1]=$4
-      KG_LINES[$1]=${KG_LINE}
-      KG_TEXTS[$1]=${KG_TEXT}
-      KG_FILES[$1]=${KG_FILE}
-      KG_FACTS[$1]=''
-      [[ $# -eq 5 ]] || KG_MANUAL[$1]=yes
+  KG_TAKEN=${KG_CHOSEN[$1]-}
+  case ${KG_PASS}${KG_TAKEN} in
+    load*)
+      KG_TAKEN=''
+      KG_COUNT=$1 KG_WITHIN[$1]=$2 KG_KIND[$1]=$3 KG_OBJECT[$1]=$4 KG_FACTS[$1]='' KG_MANUAL[$1]=${6+yes}
+      KG_LINES[$1]=${KG_LINE} KG_TEXTS[$1]=${KG_TEXT} KG_FILES[$1]=${KG_FILE}
       ;;
-    explain)
-      KG_TAKEN=${KG_CHOSEN[$1]-}
-      [[ -z ${KG_TAKEN} ]] || kg_explain_op "$5"
-      ;;
-    *)
-      KG_TAKEN=${KG_CHOSEN[$1]-}
-      ;;
+    explainyes) kg_explain_op "$5" ;;
+    *) ;;
   esac
 }
 
@@ -183,22 +178,37 @@ kg_op() {
 # standard input; it is undo and probe as well.
 kg_do() {
   case ${KG_PASS}${KG_TAKEN} in
-    load)
-      KG_PARTS[KG_AT]=$((${KG_PARTS[KG_AT]-0} + 1))
-      [[ $1 != kg_write ]] || kg_take_content "$3"
-      [[ $1 != dnsmasq || " $* " == *' --port=0 '* ]] || KG_SERVES[KG_AT]=yes
-      ;;
+    load) KG_PARTS[KG_AT]=$((${KG_PARTS[KG_AT]-0} + 1)) ;;
     makeyes) kg_feed "${KG_AT}" "$@" ;;
-    printyes) kg_print "$@" ;;
-    explainyes) kg_explain_command 'do' "$@" ;;
-    examineyes) kg_examine_command "$@" ;;
-    identifyyes) kg_identify 'do' "$@" ;;
+    *yes) kg_tell_do "$@" ;;
     *) ;;
   esac
+  case $1 in
+    kg_write | dnsmasq) kg_also "$@" ;;
+    *) ;;
+  esac
+}
+
+# kg_also WORD...: what else the command means.
+kg_also() {
   if [[ $1 == kg_write ]]; then
+    [[ ${KG_PASS} != load ]] || kg_take_content "$3"
     kg_undo kg_write_back "$3"
     kg_probe file "$3" "${2#0}"
+  elif [[ ${KG_PASS} == load && " $* " != *' --port=0 '* ]]; then
+    KG_SERVES[KG_AT]=yes
   fi
+}
+
+# kg_tell_do WORD...: the passes that tell of a command.
+kg_tell_do() {
+  case ${KG_PASS} in
+    print) kg_print "$@" ;;
+    explain) kg_explain_command 'do' "$@" ;;
+    examine) kg_examine_command "$@" ;;
+    identify) kg_identify 'do' "$@" ;;
+    *) ;;
+  esac
 }
 
 # kg_take_content PATH, content on standard input.
@@ -211,11 +221,11 @@ kg_take_content() {
 
 # kg_undo WORD...: a command that takes it back.
 kg_undo() {
-  case ${KG_PASS}${KG_TAKEN} in
+  case ${KG_PASS}${KG_KEEPING}${KG_TAKEN} in
     load) KG_UNDOABLE[KG_AT]=yes ;;
-    unmakeyes) kg_keep "${KG_AT}" "$@" ;;
-    explainyes) kg_explain_command undo "$@" ;;
-    identifyyes) kg_identify undo "$@" ;;
+    loadyes | unmake*) KG_UNDOABLE[KG_AT]=yes KG_KEPT_OF+=("${KG_AT}") KG_KEPT_AT+=("${#KG_KEPT[@]}") KG_KEPT+=("$@") ;;
+    explain*yes) kg_explain_command undo "$@" ;;
+    identify*yes) kg_identify undo "$@" ;;
     *) ;;
   esac
 }
@@ -227,13 +237,18 @@ kg_probe() {
   case $1 in
     file) ;;
     process | exists | symlink | bridge | bridged | brport) KG_ASKED+=("$*") ;;
-    netns) KG_SPACES[$2]=yes ;;
+    netns) KG_SPACES[$2]=${KG_AT} ;;
     *)
-      KG_WANTED["$1 $2"]=yes
+      [[ ${KG_WANTED[$2]-} == *" $1 "* ]] || kg_want "$@"
       [[ $1 != sysctl ]] || KG_ASKED+=("$*")
-      [[ $2 == - ]] || KG_SPACES[$2]=yes
       ;;
   esac
+}
+
+# kg_want PROBE NAMESPACE...: a snapshot has to look at that there.
+kg_want() {
+  KG_WANTED[$2]="${KG_WANTED[$2]- }$1 "
+  [[ $2 == - ]] || KG_SPACES[$2]=${KG_SPACES[$2]-0}
 }
 
 # kg_look WORD...: the command that shows the result.
@@ -269,10 +284,10 @@ kg_in() {
 
 # kg_wanted NAMESPACE PROBE...: whether an operation has one of these probes there.
 kg_wanted() {
-  local space=$1 probe
+  local probes=${KG_WANTED[$1]-} probe
   shift
   for probe in "$@"; do
-    [[ -z ${KG_WANTED["${probe} ${space}"]-} ]] || return 0
+    [[ ${probes} != *" ${probe} "* ]] || return 0
   done
   return 1
 }
@@ -281,8 +296,16 @@ kg_wanted() {
 # where that is enough: for each link that leads out of a namespace, the long form looks through all others for the name
 # of the one where it ends, which takes seconds in a lab of hundreds.
 kg_ask() {
-  local space asked form name=() keys=() fact
+  local space asked form name=() keys=() fact brief=() rest=()
   for space in "$@"; do
+    if [[ -z ${KG_IS["netns ${space}"]-} ]] || kg_wanted "${space}" mtu port secondary stp chain rule qdisc sysctl; then
+      rest+=("${space}")
+    else
+      brief+=("${space}")
+    fi
+  done
+  if [[ ${#brief[@]} -lt 4 ]] || ! kg_ask_in_brief "${brief[@]}"; then rest+=(${brief[@]+"${brief[@]}"}); fi
+  for space in ${rest[@]+"${rest[@]}"}; do
     name=()
     form=-o
     if [[ ${space} != - ]]; then
@@ -309,6 +332,25 @@ kg_ask() {
       kg_in "${space}" sysctl -e "${keys[@]}"
     fi
   done 2>/dev/null
+}
+
+# kg_ask_in_brief NAMESPACE...: the links, addresses and routes of each, by xargs, which is small and starts programs
+# sooner than this shell; its trace tells whose the answers are. Status 1 where that cannot be done.
+kg_ask_in_brief() {
+  local space padding asked=$'link show\naddr show\n'
+  for space in "$@"; do
+    if kg_wanted "${space}" route; then
+      asked+=$'route show\n'
+      break
+    fi
+  done
+  type -P nsenter xargs >/dev/null || return 1
+  printf -v padding '%70000s' '' # a here-string is a file only where it would not fit into a pipe
+  { exec 8<<<"${asked}#${padding}"; } 2>/dev/null
+  [[ -f /proc/self/fd/8 ]] || return 1
+  printf 'in -br -\n'
+  printf '%s\0' "$@" | xargs -0 -t -I '{}' nsenter --net='/run/netns/{}' ip -br -batch /proc/self/fd/8 2>&1
+  exec 8<&-
 }
 
 # kg_snapshot: fills the tables above.
@@ -358,13 +400,11 @@ kg_refuse_blind() {
 # kg_trust_journal: a namespace bears its mark only when its own commands have run; the journal knows it by its inode
 # as soon as it is made.
 kg_trust_journal() {
-  local n name of=() paths=() inode path
-  for n in ${KG_NOTED[@]+"${!KG_NOTED[@]}"}; do
-    [[ ${KG_NOTED[n]} == 2 && ${KG_FACTS[n]-} == 'netns '* ]] || continue
-    name=${KG_FACTS[n]#netns }
-    name=${name%%$'\n'*}
-    [[ -e /run/netns/${name} ]] || continue
-    paths+=("/run/netns/${name}")
+  local n space of=() paths=() inode path
+  for space in ${KG_SPACES[@]+"${!KG_SPACES[@]}"}; do
+    n=${KG_SPACES[${space}]}
+    [[ ${KG_NOTED[n]-} == 2 && -e /run/netns/${space} ]] || continue
+    paths+=("/run/netns/${space}")
     of+=("${n}")
   done
   [[ ${#paths[@]} -gt 0 ]] || return 0
@@ -386,6 +426,10 @@ kg_hear() {
         space=${line#in -* }
         form=''
         [[ ${line} != 'in -br '* ]] || form=brief:
+        ;;
+      brief:*'/run/netns/'*' ip -br -batch '*)
+        space=${line##*/run/netns/}
+        space=${space%%[\' ]*}
         ;;
       brief:*) kg_hear_brief "${space}" "${line}" ;;
       [0-9]*': '*': <'*)
@@ -1018,7 +1062,17 @@ KG_STATE=() # number -> absent, right, differs, foreign
 KG_FOUND=() # number -> yes: its first fact holds
 KG_ONLY=''  # --only NAME
 
-# kg_judge: a snapshot, and KG_STATE of every operation.
+# kg_locate: a snapshot, and KG_FOUND of every operation, which is all that taking back asks.
+kg_locate() {
+  local n
+  kg_snapshot
+  KG_FOUND=()
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    [[ -z ${KG_IS[${KG_FACTS[n]%%$'\n'*}]-} ]] || KG_FOUND[n]=yes
+  done
+}
+
+# kg_judge: the same, and KG_STATE of every operation.
 kg_judge() {
   local n fact right absent differs foreign
   kg_snapshot
@@ -1026,13 +1080,22 @@ kg_judge() {
   KG_FOUND=()
   local IFS=$'\n'
   for ((n = 1; n <= KG_COUNT; n++)); do
+    if [[ -n ${KG_IS[${KG_FACTS[n]%$'\n'}]-} && ${KG_FACTS[n]} != chain* ]]; then # one fact, as most have
+      KG_FOUND[n]=yes KG_STATE[n]=right
+      continue
+    fi
     right='' absent='' differs='' foreign=''
     for fact in ${KG_FACTS[n]}; do
       if [[ -n ${KG_IS[${fact}]-} ]]; then
         [[ -n ${right}${absent}${differs}${foreign} ]] || KG_FOUND[n]=yes
         right=yes
       else
-        kg_miss "${fact}"
+        REPLY=absent
+        case ${fact} in
+          'there '* | 'address '[!-]* | 'route '*) ;; # at once what kg_miss says of these
+          'link '* | 'up '*) [[ -z ${KG_THERE[${fact#* }]-} ]] || kg_miss "${fact}" ;;
+          *) kg_miss "${fact}" ;;
+        esac
         case ${REPLY} in
           differs) differs=yes ;;
           foreign) foreign=yes ;;
@@ -1145,7 +1208,10 @@ kg_shares() {
 # kg_stands NUMBER: whether the operation's object is there and this lab's. The first fact is the object itself.
 kg_stands() {
   local path
-  if [[ -n ${KG_FOUND[$1]-} ]] && kg_ours "$1"; then return; fi
+  if [[ -n ${KG_FOUND[$1]-} ]]; then
+    [[ -z ${KG_NOTED[$1]-} || ${KG_FACTS[$1]} == sysctl* ]] || return 0 # at once what kg_ours says of most
+    if kg_ours "$1"; then return; fi
+  fi
   path=${KG_FACTS[$1]#* }
   path=${path% *}
   case ${KG_FACTS[$1]} in
@@ -1162,10 +1228,10 @@ kg_select() {
   local n rest
   KG_CHOSEN=()
   for ((n = 1; n <= KG_COUNT; n++)); do
-    rest=${KG_TEXTS[n]#* }
     case ${KG_ONLY} in
       '' | "${n}" | "${KG_OBJECT[n]}") KG_CHOSEN[n]=yes ;;
       *)
+        rest=${KG_TEXTS[n]#* }
         if [[ ${rest%% *} == "${KG_ONLY}" || -n ${KG_CHOSEN[KG_WITHIN[n]]-} ]]; then KG_CHOSEN[n]=yes; fi
         ;;
     esac
@@ -1362,17 +1428,14 @@ kg_journal() {
   local phase=$1 n lines=() folder
   shift
   for n in "$@"; do
-    case ${phase} in
-      1)
-        KG_NOTED[n]=1
-        KG_EXTRA[n]=${KG_NEWEST}
-        if [[ ${KG_FACTS[n]} == 'file '* ]]; then
-          KG_EXTRA[n]=0
-          folder=${KG_FACTS[n]#file }
-          while folder=${folder%/*} && [[ ! -d ${folder:-/} ]]; do KG_EXTRA[n]=$((KG_EXTRA[n] + 1)); done
-        fi
+    case ${phase}${KG_FACTS[n]} in
+      '1file '*)
+        KG_NOTED[n]=1 KG_EXTRA[n]=0
+        folder=${KG_FACTS[n]#file }
+        while folder=${folder%/*} && [[ ! -d ${folder:-/} ]]; do KG_EXTRA[n]=$((KG_EXTRA[n] + 1)); done
         ;;
-      2) KG_NOTED[n]=2 ;;
+      1*) KG_NOTED[n]=1 KG_EXTRA[n]=${KG_NEWEST} ;;
+      2*) KG_NOTED[n]=2 ;;
       *) ;;
     esac
     lines+=("${n} ${phase} ${KG_EXTRA[n]-0}")
@@ -1402,8 +1465,10 @@ KG_KEY=''                   # what kg_encode found: "ip NAMESPACE" or "iptables 
 KG_ENCODED=''               # and the command's line in that batch
 KG_KEYS=()                  # the open batches in the order in which they run
 declare -A KG_LINES_OF=()   # open batch -> its lines
-declare -A KG_TAIL_OF=()    # and the last of them, since to append to a long text is to copy it
 declare -A KG_NUMBERS_OF=() # open batch -> the number of each line's operation
+KG_TAIL_OF=''               # the batch that is being filled,
+KG_TAIL=''                  # its last lines, since to append to a long text is to copy it,
+KG_TAIL_NUMBERS=''          # and their operations
 KG_FED=()                   # number -> how many commands of it there were so far
 KG_RAN=()                   # number -> how many of them ran
 KG_STANDS=()                # number -> yes: its object was there before this run, only not as it should be
@@ -1448,8 +1513,11 @@ kg_encode() {
   esac
   KG_ENCODED="$*"
   case ${KG_ENCODED} in
-    *[!A-Za-z0-9_./:=@%+,!$'\n'-]* | *$'\n\n'* | *$'\n') return 1 ;;
-    *) KG_ENCODED=${KG_ENCODED//$'\n'/ } ;;
+    '' | $'\n'* | *$'\n\n'* | *$'\n' | *[!A-Za-z0-9_./:=@%+,!$'\n'-]*) return 1 ;;
+    *)
+      IFS=' '
+      KG_ENCODED="$*"
+      ;;
   esac
 }
 
@@ -1504,18 +1572,23 @@ kg_mend() {
 
 # kg_collect NUMBER: puts the line into its batch.
 kg_collect() {
-  if [[ -z ${KG_NUMBERS_OF[${KG_KEY}]-} ]]; then
-    if [[ ${KG_KEY} == 'ip -' ]]; then
-      KG_KEYS=("${KG_KEY}" ${KG_KEYS[@]+"${KG_KEYS[@]}"})
-    else
-      KG_KEYS+=("${KG_KEY}")
-    fi
+  [[ ${KG_KEY} == "${KG_TAIL_OF}" && ${#KG_TAIL} -lt 4000 ]] || kg_fill "${KG_KEY}"
+  KG_TAIL+="${KG_ENCODED}"$'\n' KG_TAIL_NUMBERS+="$1 "
+}
+
+# kg_fill BATCH: the batch that is to be filled from here on, or '' for none.
+kg_fill() {
+  if [[ -n ${KG_TAIL} ]]; then
+    KG_LINES_OF[${KG_TAIL_OF}]+=${KG_TAIL}
+    KG_NUMBERS_OF[${KG_TAIL_OF}]+=${KG_TAIL_NUMBERS}
   fi
-  KG_NUMBERS_OF[${KG_KEY}]+="$1 "
-  KG_TAIL_OF[${KG_KEY}]+="${KG_ENCODED}"$'\n'
-  if [[ ${#KG_TAIL_OF[${KG_KEY}]} -gt 4000 ]]; then
-    KG_LINES_OF[${KG_KEY}]+=${KG_TAIL_OF[${KG_KEY}]}
-    KG_TAIL_OF[${KG_KEY}]=''
+  KG_TAIL_OF=$1 KG_TAIL='' KG_TAIL_NUMBERS=''
+  if [[ -n $1 && -z ${KG_NUMBERS_OF[${1:-none}]-} ]]; then
+    if [[ $1 == 'ip -' ]]; then
+      KG_KEYS=("$1" ${KG_KEYS[@]+"${KG_KEYS[@]}"})
+    else
+      KG_KEYS+=("$1")
+    fi
   fi
 }
 
@@ -1523,7 +1596,7 @@ kg_collect() {
 kg_flush() {
   local key spaces=()
   [[ ${#KG_KEYS[@]} -gt 0 ]] || return 0
-  for key in "${KG_KEYS[@]}"; do KG_LINES_OF[${key}]+=${KG_TAIL_OF[${key}]}; done
+  kg_fill ''
   if kg_going && kg_begin "${KG_KEYS[@]}"; then
     for key in "${KG_KEYS[@]}"; do
       kg_going || break
@@ -1536,7 +1609,6 @@ kg_flush() {
   fi
   KG_KEYS=()
   KG_LINES_OF=()
-  KG_TAIL_OF=()
   KG_NUMBERS_OF=()
   kg_made
 }
@@ -1562,31 +1634,27 @@ kg_begin() {
 # kg_made: writes into the journal which operations are made: all their commands ran. The last one may have
 # commands that are not read yet, so it is made when a later one is read, or at the end.
 kg_made() {
-  local n open=() made=()
+  local n open=() made=() spaces=()
   [[ -z ${KG_BACKWARD} ]] || return 0
   for n in ${KG_OPEN[@]+"${KG_OPEN[@]}"}; do
     if [[ ${KG_RAN[n]-0} -eq ${KG_FED[n]} && ${n} -ne ${KG_AT} ]]; then
       made+=("${n}")
+      [[ ${KG_KIND[n]} != netns ]] || spaces+=("${n}")
       [[ ${KG_LOUDNESS} -lt 2 ]] || kg_note "+ ${KG_KIND[n]} ${KG_OBJECT[n]}"
     else
       open+=("${n}")
     fi
   done
   KG_OPEN=(${open[@]+"${open[@]}"})
-  kg_note_inodes ${made[@]+"${made[@]}"}
+  kg_note_inodes ${spaces[@]+"${spaces[@]}"}
   [[ ${#made[@]} -eq 0 ]] || kg_journal 2 "${made[@]}" ||
     kg_fail "${made[0]}" "the journal ${KG_RUN}/journal cannot be written"
 }
 
 # kg_note_inodes NUMBER...: for the journal, which namespaces these are.
 kg_note_inodes() {
-  local n of=() k=0 paths=() inode
-  for n in "$@"; do
-    [[ ${KG_FACTS[n]} == 'netns '* ]] || continue
-    inode=/run/netns/${KG_FACTS[n]#netns }
-    paths+=("${inode%%$'\n'*}")
-    of+=("${n}")
-  done
+  local n of=("$@") k=0 paths=() inode
+  for n in "$@"; do paths+=("/run/netns/${KG_OBJECT[n]}"); done
   [[ ${#paths[@]} -gt 0 ]] || return 0
   while read -r inode; do
     KG_EXTRA[of[k]]=${inode}
@@ -1627,7 +1695,7 @@ kg_plain() {
 kg_run_batch() {
   local line left=${KG_NUMBERS_OF[$1]} n said
   if [[ -n ${KG_BACKWARD} && $1 == 'ip '* ]]; then
-    kg_run_lines "$1" "${KG_LINES_OF[$1]}" -force || kg_note "${REPLY}"
+    kg_run_backward "$1"
   elif kg_run_lines "$1" "${KG_LINES_OF[$1]}"; then
     kg_count "$1" ''
   elif [[ $1 == 'ip '* ]]; then
@@ -1646,6 +1714,37 @@ kg_run_batch() {
       fi
     done < <(printf '%s' "${KG_LINES_OF[$1]}")
   fi
+}
+
+# kg_run_backward KEY: its lines, and where one fails, the others. Many namespaces in a row are deleted two at a time:
+# `ip` waits long for the kernel with each.
+kg_run_backward() {
+  local line before='' half='' other='' after='' count=0
+  while IFS= read -r line; do
+    if [[ ${line} != 'netns delete '* ]]; then
+      if [[ ${count} -eq 0 ]]; then before+=${line}$'\n'; else after+=${line}$'\n'; fi
+    elif [[ -n ${after} ]]; then
+      count=0
+      break
+    else
+      count=$((count + 1))
+      if [[ $((count % 2)) -eq 0 ]]; then half+=${line}$'\n'; else other+=${line}$'\n'; fi
+    fi
+  done < <(printf '%s' "${KG_LINES_OF[$1]}")
+  if [[ ${count} -lt 8 ]]; then
+    kg_run_lines "$1" "${KG_LINES_OF[$1]}" -force || kg_note "${REPLY}"
+    return
+  fi
+  [[ -z ${before} ]] || kg_run_lines "$1" "${before}" -force || kg_note "${REPLY}"
+  kg_log "ip -force -batch -, by two"$'\n'"${half}${other%$'\n'}"
+  REPLY=$(
+    trap '' HUP INT TERM
+    printf '%s' "${half}" 2>/dev/null | ip -force -batch - 2>&1 &
+    printf '%s' "${other}" 2>/dev/null | ip -force -batch - 2>&1
+    wait
+  )
+  [[ -z ${REPLY} ]] || kg_note "${REPLY}"
+  [[ -z ${after} ]] || kg_run_lines "$1" "${after}" -force || kg_note "${REPLY}"
 }
 
 # kg_count BATCH SAID [FILE]: which lines of an `ip` batch ran: all, or those before the one that SAID names, as
@@ -1676,9 +1775,11 @@ kg_count() {
 }
 
 # kg_run_spaces NAMESPACE...: the `ip` batches of namespaces, which do not see each other: xargs, which is small, starts
-# them sooner than this shell could, two at a time.
+# them sooner than this shell could, two at a time. nsenter, where there is one, is sooner inside than `ip -n`, which
+# copies the table of mounts, with one for each namespace in it.
 kg_run_spaces() {
-  local space files=() status=0 told='' said
+  local space files=() status=0 told='' said enter=(ip -n '{}')
+  ! type -P nsenter >/dev/null || enter=(nsenter --net='/run/netns/{}' ip)
   if [[ $# -gt 3 && -z ${KG_BACKWARD} ]]; then
     for space in "$@"; do
       files+=("${KG_RUN}/batch.${space}")
@@ -1688,7 +1789,7 @@ kg_run_spaces() {
     if [[ ${status} -eq 0 ]]; then
       REPLY=$(
         trap '' HUP INT TERM
-        printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' ip -n '{}' -batch "${KG_RUN}/batch.{}" 2>&1
+        printf '%s\0' "$@" | xargs -0 -P 2 -I '{}' "${enter[@]}" -batch "${KG_RUN}/batch.{}" 2>&1
       ) || {
         status=1
         kg_log "${REPLY}"
@@ -1696,7 +1797,7 @@ kg_run_spaces() {
       said=${REPLY}
       for space in "$@"; do
         case ${said} in
-          *"Command failed ${KG_RUN}/batch.${space}:"* | *"\"${space}\""*)
+          *"Command failed ${KG_RUN}/batch.${space}:"* | *"\"${space}\""* | *"/run/netns/${space}: "*)
             kg_count "ip ${space}" "${said}" "${KG_RUN}/batch.${space}"
             told=yes
             ;;
@@ -2248,7 +2349,7 @@ kg_find_dhcp_client() {
 kg_check_uplinks() {
   local n uplink bridge
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
-    if [[ ${KG_STATE[n]} == right ]] || ! kg_moves "${n}"; then continue; fi
+    if [[ ${KG_STATE[n]} == right || ${KG_FACTS[n]} != bridged* ]] || ! kg_moves "${n}"; then continue; fi
     uplink=${REPLY% *} bridge=${REPLY#* }
     if ! kg_capture_uplink "${uplink}"; then
       kg_find missing "a way to move ${uplink} whole: ${KG_SAID}"
@@ -2645,7 +2746,7 @@ kg_take_lab_back() {
     kg_why_reverted "$1" "${KG_GUARDED[1]}"
     kg_log "${REPLY}: the guard takes all of it back"
     if kg_read_journal && [[ -z ${KG_FOREIGN_BUILD} ]]; then
-      kg_judge
+      kg_locate
       KG_CHOSEN=()
       for ((n = 1; n <= KG_COUNT; n++)); do
         if kg_moves "${n}" && kg_stands "${n}"; then KG_CHOSEN[n]=yes; fi
@@ -2756,21 +2857,8 @@ kg_revert() {
 # Takes back: `down` all that stands, a failed `up` what it did. In reverse order, and only what is still as the lab
 # made it; what goes with something else (an address with its bridge, all of a namespace with it) is not undone apart.
 
-KG_KEPT=()     # the words of all undo commands that were read
-KG_KEPT_OF=()  # command -> number of its operation
-KG_KEPT_AT=()  # command -> where its words begin
 KG_LEFT=()     # the operations whose objects are still there
 KG_SUSPECTS=() # those that the journal says were begun, and whose objects are there without the lab's mark
-
-# kg_keep NUMBER WORD...: an undo command, to be run in its turn. The leases of a server that another build has otherwise
-# outlive it.
-kg_keep() {
-  [[ -z ${KG_AGAIN[$1]-} || $2 != kg_stop ]] || set -- "$1" kg_stop "$3"
-  KG_KEPT_OF+=("$1")
-  KG_KEPT_AT+=("${#KG_KEPT[@]}")
-  shift
-  KG_KEPT+=("$@")
-}
 
 # kg_spare: takes out of KG_CHOSEN what goes with another that is in it. What is half made is undone apart: it may not
 # be yet where it belongs.
@@ -2786,25 +2874,26 @@ kg_spare() {
   done
 }
 
-# kg_in_reverse feed|print: runs or prints each undo command of KG_CHOSEN, the last operation first.
+# kg_in_reverse feed|print: runs or prints each undo command of KG_CHOSEN, the last operation first. The leases of a
+# server that another build has otherwise outlive it.
 kg_in_reverse() {
-  local first last k at end
-  KG_KEPT=()
-  KG_KEPT_OF=()
-  KG_KEPT_AT=()
-  kg_pass unmake
+  local first last k at end words
+  [[ ${#KG_KEPT_OF[@]} -gt 0 ]] || kg_pass unmake
   last=$((${#KG_KEPT_OF[@]} - 1))
   while [[ ${last} -ge 0 ]]; do
     first=${last}
-    while [[ ${first} -gt 0 && ${KG_KEPT_OF[first - 1]} -eq ${KG_KEPT_OF[last]} ]]; do first=$((first - 1)); done
+    KG_AT=${KG_KEPT_OF[last]}
+    while [[ ${first} -gt 0 && ${KG_KEPT_OF[first - 1]} -eq ${KG_AT} ]]; do first=$((first - 1)); done
     for ((k = first; k <= last; k++)); do
-      at=${KG_KEPT_AT[k]}
+      [[ -n ${KG_CHOSEN[KG_AT]-} ]] || break
       end=${KG_KEPT_AT[k + 1]-${#KG_KEPT[@]}}
-      KG_AT=${KG_KEPT_OF[k]}
+      words=()
+      for ((at = KG_KEPT_AT[k]; at < end; at++)); do words+=("${KG_KEPT[at]}"); done
+      [[ ${words[0]}:${KG_AGAIN[KG_AT]-} != kg_stop:yes ]] || words=(kg_stop "${words[1]}")
       if [[ $1 == feed ]]; then
-        kg_feed "${KG_AT}" "${KG_KEPT[@]:at:end-at}"
+        kg_feed "${KG_AT}" "${words[@]}"
       else
-        kg_print "${KG_KEPT[@]:at:end-at}"
+        kg_print "${words[@]}"
       fi
     done
     last=$((first - 1))
@@ -2821,10 +2910,13 @@ kg_take_back() {
   kg_in_reverse feed
   kg_finish
   for ((tick = 0; tick < 50; tick++)); do # `ip netns delete` returns before the kernel is done
-    kg_judge
+    kg_locate
     KG_LEFT=()
     for n in "${chosen[@]}"; do
-      if [[ -n ${KG_UNDOABLE[n]-} ]] && kg_remains "${n}"; then KG_LEFT+=("${n}"); fi
+      case ${KG_UNDOABLE[n]-}:${KG_FOUND[n]-}:${KG_RAN[n]-}:${KG_FACTS[n]} in
+        :* | yes:::[!fb]*) ;; # most have gone, and only of a file or a moved uplink can a part be left
+        *) if kg_remains "${n}"; then KG_LEFT+=("${n}"); fi ;;
+      esac
     done
     [[ ${#KG_LEFT[@]} -gt 0 ]] || break
     sleep 0.1
@@ -2872,7 +2964,13 @@ kg_suspect() {
 # kg_down: takes back all that stands of the lab.
 kg_down() {
   local n guests='' count
+  KG_KEEPING=yes
   kg_prepare
+  if [[ -n ${KG_UNIT} && -z ${KG_DRY} ]] && kg_host_stops; then # an uplink that moved back would cut off what is still stopping
+    kg_power_down_all "${KG_WAIT:-10}"
+    kg_say "this host is shutting down, and ${KG_LAB} ends with it"
+    return
+  fi
   if ! kg_read_journal; then
     kg_warn "cannot read ${KG_RUN}/journal: only what bears the lab's mark is taken back"
     KG_NOTED=()
@@ -2885,7 +2983,7 @@ kg_down() {
     kg_warn "another build made the lab, and its script is gone: only what bears the lab's mark is taken back"
   [[ -n ${KG_ONLY} ]] || KG_OUTSIDE=yes
   [[ -n ${KG_DRY} ]] || kg_find_daemons
-  kg_judge
+  kg_locate
   kg_select
   kg_suspect
   for n in ${KG_CHOSEN[@]+"${!KG_CHOSEN[@]}"}; do
@@ -2930,13 +3028,25 @@ kg_down() {
   kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is down: nothing of it is left"
 }
 
+# kg_host_stops: whether this host is shutting down.
+kg_host_stops() {
+  local state
+  if [[ -d /run/systemd/system ]]; then
+    state=$(systemctl is-system-running 2>/dev/null)
+    [[ ${state} == stopping ]]
+  else
+    state=$(runlevel 2>/dev/null) # such as `3 6`
+    [[ ${state} == *' '[06] ]]
+  fi
+}
+
 # kg_repair: what a killed run began and did not mark is taken for the lab's own, if the answer is yes; then `up` or
 # `down` goes on from there.
 kg_repair() {
   local n
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
-  kg_judge
+  kg_locate
   kg_select
   kg_suspect
   if [[ ${#KG_SUSPECTS[@]} -eq 0 ]]; then
@@ -2985,6 +3095,7 @@ KG_RIGHT=0 # how many of the operations that were asked for are right
 # kg_up: preflight, then every operation that is not right.
 kg_up() {
   kg_prepare
+  [[ -z ${KG_UNIT} ]] || kg_leave_guests
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
   if [[ -n ${KG_FOREIGN_BUILD} ]]; then
     [[ -z ${KG_ONLY} ]] || kg_die 2 "another build of ${KG_LAB} is up, and \`--only\` cannot go over to this one" \
@@ -3019,10 +3130,11 @@ kg_pending() {
       unset "KG_CHOSEN[${n}]"
       continue
     fi
-    kg_describe "${n}"
     if [[ ${KG_STATE[n]} == foreign ]]; then
+      kg_describe "${n}"
       foreign+=("${REPLY}")
     elif [[ ${KG_PARTS[n]-0} -eq 0 ]]; then
+      kg_describe "${n}"
       missing+=("${REPLY}")
     fi
   done
@@ -3063,6 +3175,7 @@ kg_make() {
     KG_CHOSEN=()
     for n in "${again[@]}"; do KG_CHOSEN[n]=yes; done
     kg_take_back
+    kg_judge
     kg_select
     kg_pending
   fi
@@ -3393,7 +3506,7 @@ kg_undo_these() {
   local n running=() dead=()
   kg_prepare
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal"
-  kg_judge
+  kg_locate
   KG_CHOSEN=()
   for n in "$@"; do
     [[ ${n} != *:again ]] || KG_AGAIN[${n%:again}]=yes
@@ -3752,6 +3865,15 @@ kg_power_down_all() {
   kg_power_down "$1" ${KG_VMS[@]+"${KG_VMS[@]}"}
 }
 
+# kg_leave_guests: from here on a guest and what goes with it is done on demand only.
+kg_leave_guests() {
+  local n
+  kg_guests
+  for n in ${KG_WITHIN[@]+"${!KG_WITHIN[@]}"}; do
+    [[ -z ${KG_VMS[n]-}${KG_VMS[KG_WITHIN[n]]-} ]] || KG_MANUAL[n]=yes
+  done
+}
+
 # kg_guest_pty NAME: REPLY is the terminal of the guest's console.
 kg_guest_pty() {
   local device rest
@@ -3849,7 +3971,10 @@ kg_vm_stop() {
   elif [[ -n ${KG_DRY} ]]; then
     kg_say "would press the power button of $1, process ${REPLY}, and wait for ${seconds} seconds"
   else
+    kg_unlock # guests that are stopped together go off together
     kg_power_down "${seconds}" "$1"
+    KG_WAIT=${seconds}
+    kg_lock
     [[ ${#KG_AWAKE[@]} -eq 0 ]] || kg_die 1 "$1 has not gone off in ${seconds} seconds" \
       'a guest without ACPI does not hear its power button' "setup.sh vm kill $1 pulls the plug"
     kg_guest_clean "$1"
@@ -4183,6 +4308,7 @@ KG_YES=''  # yes: -y, questions are answered with yes
 KG_KEEP='' # yes: --keep, a failure is left as it is
 KG_WAIT='' # --wait SECONDS: how long guests have to go off, and another run to end
 KG_JSON='' # yes: status --json
+KG_UNIT='' # yes: --service, a unit of this host's calls
 
 kg_usage() {
   cat <<END
@@ -4218,6 +4344,8 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   --wait SECONDS          how long guests have to go off (10), and another run to end (0)
   --guard SECONDS         how long to wait for confirm before all is taken back (120)
   --no-guard              do not wait for confirm
+  --service               for units: up leaves the guests to units of their own; down, while this host shuts down,
+                          powers the guests off and touches nothing else
 
 environment: KVMGEN_ACCEL=kvm|tcg|kvm:tcg runs guests that way, whatever this host seems to have
 
@@ -4330,6 +4458,7 @@ kg_main() {
       --slow) KG_SLOW=yes ;;
       --keep) KG_KEEP=yes ;;
       --json) KG_JSON=yes ;;
+      --service) KG_UNIT=yes ;;
       --wait)
         kg_seconds "${word}" "${1-}"
         KG_WAIT=${REPLY}
@@ -4377,6 +4506,7 @@ kg_dispatch() {
   local verb=$1
   shift
   [[ -z ${KG_JSON} || ${verb} == status ]] || kg_die 2 "\`--json\` is an option of \`status\`"
+  [[ -z ${KG_UNIT} || ${verb} == up || ${verb} == down ]] || kg_die 2 "\`--service\` is an option of \`up\` and \`down\`"
   [[ ${verb} != step ]] || KG_STEP=yes
   [[ -z ${KG_STEP} ]] || kg_prepare_step "${verb}"
   case ${verb}:$# in
