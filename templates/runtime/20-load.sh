@@ -101,7 +101,7 @@ kg_take_content() {
 kg_undo() {
   case ${KG_PASS}${KG_TAKEN} in
     load) KG_UNDOABLE[KG_AT]=yes ;;
-    unmakeyes) kg_keep "${KG_AT}" "$@" ;;
+    unmakeyes) kg_keep_undo "${KG_AT}" "$@" ;;
     explainyes) kg_explain_command undo "$@" ;;
     identifyyes) kg_identify undo "$@" ;;
     *) ;;

@@ -7,9 +7,9 @@ KG_KEPT_AT=()  # command -> where its words begin
 KG_LEFT=()     # the operations whose objects are still there
 KG_SUSPECTS=() # those that the journal says were begun, and whose objects are there without the lab's mark
 
-# kg_keep NUMBER WORD...: an undo command, to be run in its turn. The leases of a server that another build has otherwise
+# kg_keep_undo NUMBER WORD...: an undo command, to be run in its turn. The leases of a server that another build has otherwise
 # outlive it.
-kg_keep() {
+kg_keep_undo() {
   [[ -z ${KG_AGAIN[$1]-} || $2 != kg_stop ]] || set -- "$1" kg_stop "$3"
   KG_KEPT_OF+=("$1")
   KG_KEPT_AT+=("${#KG_KEPT[@]}")
