@@ -70,8 +70,9 @@ def build(
     operations = plan(lab, chosen, diagnostics)
     _stop_on_errors(diagnostics)
     assert operations is not None
-    text = script(lab, operations, chosen, sources)
-    return Build(lab, text, {"setup.sh": text, **files(operations, persistence(lab, operations, chosen))})
+    lasting = persistence(lab, operations, chosen)
+    text = script(lab, operations, chosen, sources, lasting)
+    return Build(lab, text, {"setup.sh": text, **files(operations, lasting)})
 
 
 def _stop_on_errors(diagnostics: Diagnostics) -> None:

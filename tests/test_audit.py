@@ -430,15 +430,15 @@ def persisting(statement: str) -> str:
     ("statement", "text"),
     [
         (
-            "  kg_keep whole 0644 /etc/sysconfig/network-scripts/ifcfg-br0 <<'KG_END'\nDEVICE=br0\nKG_END",
+            "  kg_boot file whole 0644 /etc/sysconfig/network-scripts/ifcfg-br0 <<'KG_END'\nDEVICE=br0\nKG_END",
             "/etc/sysconfig/network-scripts/ifcfg-br0, mode 0644",
         ),
         (
-            "  kg_keep rules 0600 /etc/iptables/rules.v4 <<'KG_END'\nx\nKG_END",
+            "  kg_boot file rules 0600 /etc/iptables/rules.v4 <<'KG_END'\nx\nKG_END",
             "/etc/iptables/rules.v4, mode 0600, the lab's rules in it",
         ),
-        ("  kg_keep_link /etc/systemd/system/x.service ../y", "/etc/systemd/system/x.service, a link to ../y"),
-        ("  kg_reload nmcli connection reload", "nmcli connection reload"),
+        ("  kg_boot link /etc/systemd/system/x.service ../y", "/etc/systemd/system/x.service, a link to ../y"),
+        ("  kg_boot reload nmcli connection reload", "nmcli connection reload"),
     ],
 )
 def test_what_persist_writes_is_told(statement: str, text: str) -> None:
@@ -450,13 +450,13 @@ def test_what_persist_writes_is_told(statement: str, text: str) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "  kg_keep whole 0644 /etc/passwd <<'KG_END'\nx\nKG_END",
-        "  kg_keep whole 4755 /etc/netplan/x <<'KG_END'\nx\nKG_END",
-        "  kg_keep whole 0644 /etc/netplan/../passwd <<'KG_END'\nx\nKG_END",
-        "  kg_keep_link /etc/shadow ../y",
-        "  kg_keep_link /etc/systemd/system/x.service /root/x",
-        "  kg_reload systemctl restart sshd",
-        "  kg_keep whole 0644 /etc/netplan/x <<KG_END\n$(id)\nKG_END",
+        "  kg_boot file whole 0644 /etc/passwd <<'KG_END'\nx\nKG_END",
+        "  kg_boot file whole 4755 /etc/netplan/x <<'KG_END'\nx\nKG_END",
+        "  kg_boot file whole 0644 /etc/netplan/../passwd <<'KG_END'\nx\nKG_END",
+        "  kg_boot link /etc/shadow ../y",
+        "  kg_boot link /etc/systemd/system/x.service /root/x",
+        "  kg_boot reload systemctl restart sshd",
+        "  kg_boot file whole 0644 /etc/netplan/x <<KG_END\n$(id)\nKG_END",
     ],
 )
 def test_persist_writes_nothing_else(statement: str) -> None:

@@ -160,7 +160,7 @@ class _Reader:
                 if not self.operations or not words:
                     return self.malformed(statement)
                 self.command(statement)
-            case "kg_keep" | "kg_keep_link" | "kg_reload":
+            case "kg_boot":
                 self.keep(statement)
             case "kg_look":
                 if not _begins(_inside(words)[1], LOOKS):
@@ -173,13 +173,17 @@ class _Reader:
         return None
 
     def keep(self, statement: Statement) -> None:
-        match (statement.name, *statement.words):
-            case ("kg_keep", ("whole" | "block" | "rules") as how, mode, path) if re.fullmatch(r"0?[0-7]{3}", mode):
+        match statement.words:
+            case ("file", ("whole" | "block" | "rules") as how, mode, path) if re.fullmatch(r"0?[0-7]{3}", mode):
                 where, text = path, f"{path}, mode {mode}" + ("" if how == "whole" else f", the lab's {how} in it")
-            case ("kg_keep_link", path, target) if LINKED.fullmatch(target) or KEPT.fullmatch(target):
+            case ("link", path, target) if LINKED.fullmatch(target) or KEPT.fullmatch(target):
                 where, text = path, f"{path}, a link to {target}"
-            case ("kg_reload", *words) if " ".join(words) in RELOADS:
+            case ("reload", *words) if " ".join(words) in RELOADS:
                 where, text = "", " ".join(words)
+            case ("bridge", name) | ("rival", _, name) if NAME.fullmatch(name):
+                return None
+            case ("cannot", _) | ("reader", _, *_):
+                return None
             case _:
                 return self.malformed(statement)
         if where and (not KEPT.fullmatch(where) or ".." in where):

@@ -12,6 +12,7 @@ from itertools import groupby
 from gen import __version__, templating
 from gen.diagnostics import Diagnostics
 from gen.model import Lab
+from gen.persist import Kept, Persistence, Reader, Rival
 from gen.plan.operation import Operation, Plan, Section
 from gen.plan.reasons import REASONS
 from gen.profile import Profile
@@ -39,7 +40,21 @@ class Listing:
     sha256: str
 
 
-def script(lab: Lab, plan: Plan, profile: Profile, sources: Sequence[Source]) -> str:
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """One DSL line and what `persist` does for it, in the order of the statements' names here."""
+
+    file: str | None
+    line: int
+    text: str
+    cannot: tuple[str, ...]
+    readers: tuple[Reader, ...]
+    rivals: tuple[Rival, ...]
+    boots: tuple[str, ...]
+    kept: tuple[Kept, ...]
+
+
+def script(lab: Lab, plan: Plan, profile: Profile, sources: Sequence[Source], persistence: Persistence) -> str:
     """The whole script; the same input gives the same bytes. `sources` are the lab's file and those it includes."""
     fixed = runtime()
     called = _names(sources[0])
@@ -66,6 +81,9 @@ def script(lab: Lab, plan: Plan, profile: Profile, sources: Sequence[Source]) ->
         needs=[(f"{called(need.at.source)}:{need.at.line}", need) for need in plan.needs],
         guests=sorted(plan.guests.items(), key=lambda item: item[1]),
         reasons=REASONS,
+        style=profile.persistence,
+        lasting=list(_lasting(persistence, dsl.name, called)),
+        reload=persistence.reload,
     )
     return _sealed(text)
 
@@ -103,6 +121,31 @@ def _statements(section: Section, dsl: str, called: Callable[[Source], str]) -> 
         name = called(source)
         text = _without_comment(source.line_text(line))
         yield Statement(None if name == dsl else name, line, text, tuple(operations))
+
+
+def _lasting(persistence: Persistence, dsl: str, called: Callable[[Source], str]) -> Iterator[Lasting]:
+    """What `persist` does, by the DSL line that it comes from, in the lab's order."""
+    spans = [at for _, at in (*persistence.refused, *persistence.bridges)]
+    spans += [reader.at for reader in persistence.readers]
+    spans += [rival.at for rival in persistence.rivals]
+    spans += [kept.at for kept in persistence.kept]
+    for place in dict.fromkeys(map(_place, sorted(spans, key=lambda at: (called(at.source) != dsl, at.line)))):
+        source, line = place
+        name = called(source)
+
+        def here(at: Span, place: tuple[Source, int] = place) -> bool:
+            return _place(at) == place
+
+        yield Lasting(
+            None if name == dsl else name,
+            line,
+            _without_comment(source.line_text(line)),
+            cannot=tuple(reason for reason, at in persistence.refused if here(at)),
+            readers=tuple(reader for reader in persistence.readers if here(reader.at)),
+            rivals=tuple(rival for rival in persistence.rivals if here(rival.at)),
+            boots=tuple(bridge for bridge, at in persistence.bridges if here(at)),
+            kept=tuple(kept for kept in persistence.kept if here(kept.at)),
+        )
 
 
 def _without_comment(line: str) -> str:

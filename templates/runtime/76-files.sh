@@ -36,7 +36,9 @@ kg_fingerprint() {
 # kg_fingerprint_text TEXT MODE: REPLY is that of a file with this text.
 kg_fingerprint_text() {
   REPLY=$(printf '%s' "$1" | sha256sum)
-  REPLY=${REPLY%% *}:${2#0}
+  REPLY=${REPLY%% *}
+  [[ ${#REPLY} -eq 64 ]] || kg_die 1 'sha256sum does not work, by which files are told apart'
+  REPLY+=:${2#0}
 }
 
 # kg_read_file FILE: KG_FILE_TEXT. Status 1 for what bash cannot hold: a file with a NUL in it.
@@ -268,13 +270,13 @@ kg_clear_up() {
 
 # kg_sweep: removes backups that nothing refers to, and what is empty of KG_SPARE; without a manifest, all of the store.
 kg_sweep() {
-  local file folder n of=' '
+  local file folder n used=' '
   if [[ -e ${KG_STORE}/manifest ]]; then
     kg_read_manifest || return 0
-    for n in ${KG_HAD[@]+"${KG_HAD[@]}"}; do of+="${n##* } "; done
-    for n in ${KG_EDITED[@]+"${KG_EDITED[@]}"}; do of+="${n%% *} "; done
+    for n in ${KG_HAD[@]+"${KG_HAD[@]}"}; do used+="${n##* } "; done
+    for n in ${KG_EDITED[@]+"${KG_EDITED[@]}"}; do used+="${n%% *} "; done
     for file in "${KG_STORE}"/backup/*; do
-      [[ ${of} == *" ${file##*/} "* ]] || rm -f -- "${file}"
+      [[ ${used} == *" ${file##*/} "* ]] || rm -f -- "${file}"
     done
   else
     rm -rf -- "${KG_STORE:?}/backup"

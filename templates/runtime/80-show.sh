@@ -196,10 +196,13 @@ kg_status() {
     3) state=down ;;
     *) state=partial ;;
   esac
+  kg_persisted
   if [[ -n ${KG_JSON} ]]; then
-    printf '{\n  "lab": "%s",\n  "state": "%s",\n  "objects": [%s\n  ]\n}\n' "${KG_LAB}" "${state}" "${rows}"
+    kg_json "${REPLY}"
+    printf '{\n  "lab": "%s",\n  "state": "%s",\n  "persisted": %s,\n  "objects": [%s\n  ]\n}\n' \
+      "${KG_LAB}" "${state}" "${REPLY}" "${rows}"
   else
-    kg_say "${KG_LAB} is ${state}"
+    kg_say "${KG_LAB} is ${state}; persisted: ${REPLY}"
     kg_tell_guard
   fi
   kg_leave "${code}"

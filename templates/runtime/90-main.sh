@@ -24,6 +24,7 @@ usage: bash setup.sh [COMMAND] [OPTION...]
                           the guests: what runs, power on, power button, plug, serial console, boot log
   shell NAME              a root shell in a namespace
   exec NAME COMMAND...    a command in a namespace
+  persist, unpersist      write what makes the lab survive a reboot; give back what was there before
   confirm, revert         where the host's own address moved to a bridge: keep it, from a new login; or take all back
   repair                  after a run was killed: asks about what it may have left
   source [FILE]           the lab that this was built from, or one of its files alone
@@ -41,6 +42,8 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   --wait SECONDS          how long guests have to go off (10), and another run to end (0)
   --guard SECONDS         how long to wait for confirm before all is taken back (120)
   --no-guard              do not wait for confirm
+  --root FOLDER           persist and unpersist below this folder, an image or a chroot
+  --adopt                 persist sets aside what is in its way, and unpersist gives it back
   --service               for units: up leaves the guests to units of their own; down, while this host shuts down,
                           powers the guests off and touches nothing else
 
@@ -48,7 +51,7 @@ environment: KVMGEN_ACCEL=kvm|tcg|kvm:tcg runs guests that way, whatever this ho
 
 exit: 0 done, 1 failed and taken back, 2 usage, 3 status: down, 4 status: a part, 5 something is missing, 6 something
 foreign is in the way, 7 another run is at work, 8 not all could be taken back, 9 this file or its state is not as
-it was written, 10 not confirmed and taken back, 11 plan: something is to be done, 128+N signal N
+it was written, 10 not confirmed, 11 plan: something is to be done, 128+N signal N
 END
 }
 
@@ -126,8 +129,8 @@ kg_source() {
 }
 
 kg_version() {
-  printf 'kvmgen %s\nlab %s, profile %s\n%s sha256 %s\nruntime sha256 %s\n' \
-    "${KG_VERSION}" "${KG_LAB}" "${KG_PROFILE}" "${KG_DSL}" "${KG_DSL_SHA256}" "${KG_RUNTIME_SHA256}"
+  printf 'kvmgen %s\nlab %s, profile %s, persistence %s\n%s sha256 %s\nruntime sha256 %s\n' \
+    "${KG_VERSION}" "${KG_LAB}" "${KG_PROFILE}" "${KG_PERSISTENCE}" "${KG_DSL}" "${KG_DSL_SHA256}" "${KG_RUNTIME_SHA256}"
 }
 
 # kg_seconds OPTION TEXT: REPLY is the number of seconds, up to 9999.
@@ -156,6 +159,12 @@ kg_main() {
       --keep) KG_KEEP=yes ;;
       --json) KG_JSON=yes ;;
       --service) KG_UNIT=yes ;;
+      --adopt) KG_ADOPT=yes ;;
+      --root)
+        KG_ROOT=${1-}
+        [[ -n ${KG_ROOT} ]] || kg_die 2 "\`--root\` needs a folder"
+        shift
+        ;;
       --wait)
         kg_seconds "${word}" "${1-}"
         KG_WAIT=${REPLY}
@@ -204,6 +213,9 @@ kg_dispatch() {
   shift
   [[ -z ${KG_JSON} || ${verb} == status ]] || kg_die 2 "\`--json\` is an option of \`status\`"
   [[ -z ${KG_UNIT} || ${verb} == up || ${verb} == down ]] || kg_die 2 "\`--service\` is an option of \`up\` and \`down\`"
+  [[ -z ${KG_ROOT} || ${verb} == persist || ${verb} == unpersist ]] ||
+    kg_die 2 "\`--root\` is an option of \`persist\` and \`unpersist\`"
+  [[ -z ${KG_ADOPT} || ${verb} == persist ]] || kg_die 2 "\`--adopt\` is an option of \`persist\`"
   [[ ${verb} != step ]] || KG_STEP=yes
   [[ -z ${KG_STEP} ]] || kg_prepare_step "${verb}"
   case ${verb}:$# in
@@ -211,6 +223,8 @@ kg_dispatch() {
     down:0) kg_down ;;
     restart:0) kg_restart ;;
     repair:0) kg_repair ;;
+    persist:0) kg_persist ;;
+    unpersist:0) kg_unpersist ;;
     confirm:0) kg_confirm ;;
     revert:0) kg_revert ;;
     plan:0) kg_plan ;;

@@ -1,5 +1,5 @@
-# What the host's own boot reads. `persist` writes it, `unpersist` gives back what was there before. The lab part says in
-# kg_persistence what there is to write. ${KG_STORE} has what was written:
+# What the host's own boot reads: what the lab part asks for in kg_persistence, beside what is there, as changes of files.
+# ${KG_STORE} has what was written:
 #   setup.sh  this script, for the units that the boot starts
 #   backup/N  what was at the place of a file, as it was
 #   manifest  after the sha256 of the build that wrote it, a line for each file: how it was written, its fingerprint, the
@@ -28,49 +28,46 @@ KG_STAYS=()          # what cannot be given back: the file and why
 KG_OWN=''            # the lab's own lines, which kg_cut found
 KG_RULES=()          # numbers of the changes that are rules, to be tried first
 
-# kg_keep HOW MODE PATH, text on standard input: a file of the host's.
+# kg_boot WHAT WORD...: a statement of kg_persistence.
+#   file whole|block|rules MODE PATH, text on standard input
+#   link PATH TARGET
+#   bridge NAME            the boot makes it, and `up` takes it as right
+#   rival STYLE LINK       no other file of this style may configure the link
+#   reader REMEDY PATH...  one of the paths is there on a host whose boot reads the files
+#   reload WORD...         told to the running system once its files have changed
+#   cannot REASON          why this lab cannot be persisted
+kg_boot() {
+  local text='' place="${KG_FILE}:${KG_LINE}: ${KG_TEXT}"
+  case ${KG_PASS}:$1 in
+    persist:file)
+      IFS= read -r -d '' text || :
+      kg_keep "$2" "$3" "$4" "${text}" "${place}"
+      ;;
+    persist:link) kg_keep link - "$2" "$3" "${place}" ;;
+    persist:bridge) KG_WANT_BOOTS+=("$2") ;;
+    persist:rival) KG_RIVALS+=("$2 $3 ${place}") ;;
+    persist:reader) kg_need_reader "${@:2}" ;;
+    persist:cannot) KG_CANNOT+=("$2  (${place})") ;;
+    reload:reload) kg_tell_command "${@:2}" ;;
+    *) ;;
+  esac
+}
+
+# kg_keep HOW MODE PATH TEXT PLACE
 kg_keep() {
-  local text=''
-  [[ ${KG_PASS} == persist ]] || return 0
-  IFS= read -r -d '' text || :
-  kg_want_kept "$1" "$2" "$3" "${text}"
-}
-
-# kg_keep_link PATH TARGET
-kg_keep_link() {
-  [[ ${KG_PASS} != persist ]] || kg_want_kept link - "$1" "$2"
-}
-
-kg_want_kept() {
   KG_WANT_HOW+=("$1")
   KG_WANT_MODE+=("$2")
   KG_WANT_PATH+=("$3")
   KG_WANT_TEXT+=("$4")
-  KG_WANT_PLACE+=("${KG_FILE}:${KG_LINE}: ${KG_TEXT}")
+  KG_WANT_PLACE+=("$5")
 }
 
-# kg_boots BRIDGE: the host's boot makes it.
-kg_boots() {
-  [[ ${KG_PASS} != persist ]] || KG_WANT_BOOTS+=("$1")
-}
-
-# kg_rival STYLE LINK: no other file of this style may configure the link.
-kg_rival() {
-  [[ ${KG_PASS} != persist ]] || KG_RIVALS+=("$1 $2 ${KG_FILE}:${KG_LINE}: ${KG_TEXT}")
-}
-
-# kg_cannot REASON
-kg_cannot() {
-  [[ ${KG_PASS} != persist ]] || KG_CANNOT+=("$1 (${KG_FILE}:${KG_LINE}: ${KG_TEXT})")
-}
-
-# kg_reload WORD...: told to the running system once its files have changed.
-kg_reload() {
+# kg_tell_command WORD...: for the running system.
+kg_tell_command() {
   local said
-  [[ ${KG_PASS} == reload ]] || return 0
   kg_quote "$@"
-  if ! type -P "$1" >/dev/null; then
-    kg_note "not told to the running system, which has no $1: ${REPLY}"
+  if ! type -P "$1" >/dev/null || [[ $1 == systemctl && ! -d /run/systemd/system ]]; then
+    kg_note "there is nobody here to be told: ${REPLY}"
   elif said=$("$@" 2>&1 </dev/null 6>&- 9>&-); then
     kg_note "${REPLY}"
   else
@@ -81,7 +78,7 @@ kg_reload() {
 # kg_read_persistence: KG_WANT_* and what goes with them.
 kg_read_persistence() {
   local KG_PASS=persist
-  KG_CANNOT=() KG_RIVALS=() KG_WANT_BOOTS=()
+  KG_CANNOT=() KG_RIVALS=() KG_READERS=() KG_WANT_BOOTS=()
   KG_WANT_HOW=() KG_WANT_MODE=() KG_WANT_PATH=() KG_WANT_TEXT=() KG_WANT_PLACE=()
   kg_persistence
 }
@@ -138,7 +135,7 @@ kg_take_backup() {
   KG_NEXT_BACKUP=$((REPLY + 1))
 }
 
-# kg_enter HOW WROTE OWN WAS BACKUP PATH: a line of the new manifest.
+# kg_enter_file HOW WROTE OWN WAS BACKUP PATH: a line of the new manifest.
 kg_enter_file() {
   KG_ENTRIES+="$*"$'\n'
 }
@@ -443,59 +440,6 @@ kg_plan_part() {
   kg_enter_file "${how}" "${now}" "${REPLY%:*}" "${was}" "${backup}" "${path}"
 }
 
-# kg_plan_rival NUMBER: a file that configures one of the lab's links.
-kg_plan_rival() {
-  local path=${KG_RIVAL_PATH[$1]} now text backup new was k
-  if [[ ${KG_RIVAL_WAY[$1]} != aside && ${KG_RIVAL_WAY[$1]} != stanza ]]; then
-    kg_strange "${path}" "${KG_RIVAL_WAY[$1]}" "${KG_RIVAL_PLACE[$1]}"
-    return
-  fi
-  kg_fingerprint "${KG_ROOT}${path}"
-  now=${REPLY} was=${REPLY}
-  if kg_had "${path}"; then
-    [[ -n ${KG_ADOPT} ]] && kg_adopt_edited "${path}"
-    was=${KG_HAD_WAS} backup=${KG_HAD_BACKUP}
-  fi
-  [[ -n ${KG_ADOPT} && -n ${KG_HAD[${path}]-} ]] ||
-    { kg_adopt "${path}" "${now}" "${KG_RIVAL_PLACE[$1]}" "it configures ${KG_RIVAL_LINK[$1]}" && backup=${REPLY}; }
-  if [[ ${KG_RIVAL_WAY[$1]} == aside ]]; then
-    kg_change "${path}" "${now}" absent gone
-    kg_enter_file aside absent - "${was}" "${backup}" "${path}"
-    return
-  fi
-  if ! kg_read_file "${KG_ROOT}${path}"; then
-    kg_strange "${path}" 'it holds a NUL' "${KG_RIVAL_PLACE[$1]}"
-    return
-  fi
-  text=${KG_FILE_TEXT}
-  for k in "${!KG_RIVAL_PATH[@]}"; do
-    [[ ${KG_RIVAL_PATH[k]} == "${path}" ]] || continue
-    kg_drop_stanzas "${text}" "${KG_RIVAL_LINK[k]}"
-    text=${REPLY}
-  done
-  kg_fingerprint_text "${text}" "${now#*:}"
-  new=${REPLY}
-  kg_change "${path}" "${now}" "${new}" part "${text}"
-  kg_enter_file stanza "${new}" - "${was}" "${backup}" "${path}"
-}
-
-# kg_still_aside PATH: whether what was taken away for a rival of the lab's is still so, and the lab still wants it.
-kg_still_aside() {
-  kg_had "$1"
-  [[ ${#KG_RIVALS[@]} -gt 0 && (${KG_HAD_HOW} == aside || ${KG_HAD_HOW} == stanza) ]] || return 1
-  kg_fingerprint "${KG_ROOT}$1"
-  [[ ${REPLY} == "${KG_HAD_WROTE}" ]] && kg_was_rival "$1"
-}
-
-# kg_was_rival PATH: whether its backup configures a link of the lab's.
-kg_was_rival() {
-  local k
-  for k in ${KG_RIVALS[@]+"${!KG_RIVALS[@]}"}; do
-    kg_configures "${KG_RIVALS[k]%% *}" "$1" "${KG_STORE}/backup/${KG_HAD_BACKUP}" "${KG_RIVALS[k]}" && return
-  done
-  return 1
-}
-
 # kg_plan_restore PATH: gives back what was there before the lab, if the file is still as the lab left it. Of a file that
 # others have changed as well, only the lab's lines go. What cannot be given back is in KG_STAYS.
 kg_plan_restore() {
@@ -562,17 +506,19 @@ kg_stay() {
   [[ -n ${KG_ADOPT} ]] || kg_enter_file "${KG_HAD[$1]}" "$1"
 }
 
-# kg_plan_store BOOTS...: the changes of the stored script and of the manifest, which has these bridges.
+# kg_plan_store persist|unpersist: the changes of the stored script and of the manifest.
 kg_plan_store() {
-  local text="kvmgen 1 ${KG_SHA256}"$'\n'"${KG_ENTRIES}" name now
+  local text="kvmgen 1 ${KG_HAD_BUILD}"$'\n'"${KG_ENTRIES}" name now own boots=(${KG_HAD_BOOTS[@]+"${KG_HAD_BOOTS[@]}"})
   kg_find_folders
-  if [[ -n ${KG_ENTRIES} ]]; then
-    for name in "$@"; do text+="boots ${name}"$'\n'; done
-    for name in ${KG_HAD_FOLDERS[@]+"${KG_HAD_FOLDERS[@]}"} ${KG_MAKE_FOLDERS[@]+"${KG_MAKE_FOLDERS[@]}"}; do
-      text+="folder ${name}"$'\n'
-    done
-    for name in ${KG_EDITED[@]+"${KG_EDITED[@]}"}; do text+="edited ${name}"$'\n'; done
+  if [[ $1 == persist ]]; then
+    text="kvmgen 1 ${KG_SHA256}"$'\n'"${KG_ENTRIES}"
+    boots=(${KG_WANT_BOOTS[@]+"${KG_WANT_BOOTS[@]}"})
   fi
+  for name in ${boots[@]+"${boots[@]}"}; do text+="boots ${name}"$'\n'; done
+  for name in ${KG_HAD_FOLDERS[@]+"${KG_HAD_FOLDERS[@]}"} ${KG_MAKE_FOLDERS[@]+"${KG_MAKE_FOLDERS[@]}"}; do
+    text+="folder ${name}"$'\n'
+  done
+  for name in ${KG_EDITED[@]+"${KG_EDITED[@]}"}; do text+="edited ${name}"$'\n'; done
   KG_SPARE=()
   [[ -n ${KG_ENTRIES} ]] || KG_SPARE=(${KG_HAD_FOLDERS[@]+"${KG_HAD_FOLDERS[@]}"})
   for name in setup.sh manifest; do
@@ -583,10 +529,10 @@ kg_plan_store() {
     elif [[ ${name} == manifest ]]; then
       kg_fingerprint_text "${text}" 600
       [[ ${now} == "${REPLY}" ]] || kg_change "${KG_VAR}/persist/manifest" "${now}" "${REPLY}" text "${text}"
-    elif [[ ${now} == absent || -n ${1+set} ]]; then
-      kg_fingerprint "$0"
-      REPLY=${REPLY%:*}:700
-      [[ ${now} == "${REPLY}" ]] || kg_change "${KG_VAR}/persist/setup.sh" "${now}" "${REPLY}" "$0"
+    elif [[ $1 == persist ]]; then
+      own=$(sha256sum <"$0") || kg_die 1 "cannot read $0"
+      own=${own%% *}:700
+      [[ ${now} == "${own}" ]] || kg_change "${KG_VAR}/persist/setup.sh" "${now}" "${own}" "$0"
     fi
   done
 }
