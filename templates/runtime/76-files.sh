@@ -280,7 +280,7 @@ kg_sweep() {
     done
   else
     rm -rf -- "${KG_STORE:?}/backup"
-    rm -f -- "${KG_STORE}/setup.sh"
+    rm -f -- "${KG_STORE}/setup.sh" "${KG_STORE}/intent.new"
     rmdir "${KG_STORE}" 2>/dev/null || :
     kg_unmake_folder "${KG_ROOT}${KG_VAR}"
     kg_unmake_folder "${KG_ROOT}${KG_VAR%/*}"
@@ -303,5 +303,8 @@ kg_heal() {
     kg_say 'a run was killed in the middle: what it did is taken back'
   elif [[ -d ${KG_STORE} ]]; then
     kg_sweep
+  else # it may have made no more than folders
+    kg_unmake_folder "${KG_ROOT}${KG_VAR}"
+    kg_unmake_folder "${KG_ROOT}${KG_VAR%/*}"
   fi
 }

@@ -237,10 +237,12 @@ WRITERS = ("mv", "ln", "cp", "chmod", "mkdir", "rm")
 
 
 def stops(calls: Sequence[Call]) -> Iterator[Fault]:
-    """Every way to stop at each call that writes, and one way, in turn, at each that reads."""
+    """At each call that writes: failure and both ways to be killed; and at every call another way in its turn."""
     for number, call in enumerate(calls):
-        kinds = KINDS if call.words.startswith(WRITERS) else (KINDS[number % len(KINDS)],)
-        yield from (Fault(kind, call) for kind in kinds if not call.words.startswith("flock"))
+        kinds = {KINDS[number % len(KINDS)]}
+        if call.words.startswith(WRITERS):
+            kinds |= {"fail", "KILL before", "KILL after"}
+        yield from (Fault(kind, call) for kind in sorted(kinds) if not call.words.startswith("flock"))
 
 
 @pytest.mark.parametrize("adopting", [False, True], ids=["anew", "adopting"])
