@@ -20,19 +20,29 @@ PROGRAMS = frozenset(
         "iptables-save",
         "ping",
         "readlink",
+        "runlevel",
         "sha256sum",
         "sleep",
         "stat",
         "stty",
         "sysctl",
+        "systemctl",
         "tail",
         "tc",
     }
 )
-"""What the runtime runs itself, beside those of WRITERS and what it is given by the lab's part."""
+"""What the runtime runs itself, beside those of WRITERS and what it is given by the lab's part. systemctl and runlevel
+are only asked whether the host is shutting down; rules.py holds systemctl to that."""
 
-STARTERS = frozenset({"/bin/bash", "iptables-restore", "setsid", "timeout", "unshare", "xargs"})
+STARTERS = frozenset({"/bin/bash", "iptables-restore", "nsenter", "setsid", "timeout", "unshare", "xargs"})
 """Programs that start another, or that kg_run_lines starts: rules.py judges what they are given."""
+
+STARTED_WITH: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "nsenter": (("--net=/run/netns/{}",),),
+    "unshare": (("-n",),),
+    "xargs": (("-0", "-P", "2", "-I", "{}"), ("-0", "-t", "-I", "{}")),
+}
+"""All the options that some of these are given, before the program that they start."""
 
 BUILTINS = frozenset({":", "break", "cat", "cd", "continue", "echo", "exit", "return", "shift"})
 """Without a way to run text or to set a variable (`cat` is none, and only reads); rules.py judges the others."""
@@ -91,9 +101,10 @@ RUNS: Mapping[str, tuple[str, ...]] = {
     "kg_enter": ('"$@"',),
     "kg_show_look": ('"$@"',),
     "kg_execute": ('"$@"',),
-    "kg_in_reverse": ('"${KG_KEPT[@]:at:end-at}"',),
+    "kg_in_reverse": ('"${words[@]}"',),
     "kg_start": ('${KG_WORDS[@]+"${KG_WORDS[@]}"}',),
     "kg_run_lines": ('"${tool[@]}"',),
+    "kg_run_spaces": ('"${enter[@]}"',),
     "kg_plug": ('"${KG_VAR}/qemu-ifup-${tap#* }"',),
     "kg_boot_linux": ('"${KG_QEMU}"',),
 }

@@ -24,6 +24,7 @@ from gen.audit.allowed import (
     PROGRAMS,
     RUNS,
     SPLITS,
+    STARTED_WITH,
     STATEMENTS,
     WRITERS,
     WRITES,
@@ -452,12 +453,13 @@ class _Reader:
                 self.runs(node, rest)
             case "timeout":
                 self.runs(node, rest[1:])
-            case "unshare":
-                self.runs(node, rest[1:] if said[:1] == ["-n"] else [])
-            case "xargs":
-                if said[:5] != ["-0", "-P", "2", "-I", "{}"]:
-                    self.say(node, "unknown-command", f"`{self.text(node)}` is not how scripts of kvmgen use xargs")
-                self.runs(node, rest[5:])
+            case "nsenter" | "unshare" | "xargs":
+                options = next((each for each in STARTED_WITH[name] if said[: len(each)] == [*each]), None)
+                if options is None:
+                    self.say(node, "unknown-command", f"`{self.text(node)}` is not how scripts of kvmgen use {name}")
+                self.runs(node, rest[len(options or ()) :])
+            case "systemctl" if said != ["is-system-running"]:
+                self.say(node, "unknown-command", f"`{self.text(node)}` does more than ask how the host is")
             case "ip" if said[:2] == ["netns", "exec"]:
                 self.runs(node, rest[3:])
             case "printf" | "read" | "unset" | "mapfile" | "wait" | "kill" | "type" | "set" | "umask":
