@@ -71,6 +71,8 @@ def _add_bridge(build: Builder, network: Network, profile: Profile) -> None:
         look=profile.command("bridge_look", bridge=name)[0],
     )
     build.made["bridge", name] = made
+    if network.stp is not None:
+        add_stp(build, ROOT, name, network.stp, network.at, profile, made)
     if network.kind == "bridged":
         delay = 2 if network.stp else 0  # with a spanning tree the kernel takes no less
 
@@ -89,8 +91,6 @@ def _add_bridge(build: Builder, network: Network, profile: Profile) -> None:
             look=profile.command("bridge_look", bridge=name)[0],
             within=made,
         )
-    if network.stp is not None:
-        add_stp(build, ROOT, name, network.stp, network.at, profile, made)
     add_link_up(build, ROOT, name, network.at, made, mac=network.mac, mtu=network.mtu)
 
 

@@ -1,7 +1,7 @@
 # What the host looks like, as a set of facts in the very words of the probes, so that a probe is one look-up.
 # It only reads: no table is made by looking into it, no module is loaded.
 
-declare -A KG_IS=()     # fact -> yes
+declare -A KG_IS=()     # fact -> yes; boot, of a bridge that the host's own boot made
 declare -A KG_THERE=()  # "NAMESPACE LINK" -> its ifindex, whoever made it; "netns NAME" -> yes
 declare -A KG_MASTER=() # "NAMESPACE LINK" -> the bridge that it is a port of
 declare -A KG_HOLDER=() # address of the host -> the link that has it
@@ -124,6 +124,7 @@ kg_snapshot() {
   [[ ${#KG_MASTER[@]} -gt 0 ]] || kg_find_ports
   [[ -n ${KG_THERE["- lo"]-} ]] || kg_refuse_blind ip
   [[ -z ${unseen} ]] || kg_refuse_blind iptables-save
+  kg_find_booted
   kg_check_asked
   kg_read_files
 }
@@ -200,6 +201,8 @@ kg_hear() {
         if [[ ${rest} == *"\\    alias kvmgen:${KG_LAB}" ]]; then
           KG_IS["link ${link}"]=yes
           [[ ${link} != *' lo' ]] || KG_IS["netns ${space}"]=yes
+        elif [[ ${rest} == *"\\    alias "* ]]; then
+          KG_IS["alias ${link}"]=yes
         fi
         ;;
       [0-9]*': '*' inet '* | [0-9]*': '*' inet6 '*)

@@ -126,9 +126,10 @@ kg_ours() {
   for fact in ${KG_FACTS[$1]}; do
     [[ -n ${KG_IS[${fact}]-} ]] || continue
     case ${fact} in
-      'bridged '*) [[ -z ${KG_IS["link - ${fact##* }"]-} ]] || return 0 ;;
+      'bridged '*) [[ ${KG_IS["link - ${fact##* }"]-} != yes ]] || return 0 ;;
+      'link '*) [[ ${KG_IS[${fact}]} != yes ]] || return 0 ;;
       "exists ${KG_VAR}/"* | "symlink "*) return 0 ;;
-      'link '* | 'netns '* | 'process '* | "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) return 0 ;;
+      'netns '* | 'process '* | "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) return 0 ;;
       'there '*) # in a namespace of the lab's own
         fact=${fact#there }
         [[ -z ${KG_IS["netns ${fact%% *}"]-} ]] || return 0

@@ -151,7 +151,7 @@ kg_open_journal() {
   local fresh=''
   [[ -e ${KG_RUN}/journal ]] || fresh=yes
   if ! { mkdir -p "${KG_RUN}" && kg_make_folder "${KG_VAR%/*}" && kg_make_folder "${KG_VAR}" &&
-    kg_write_journal "${KG_SHA256}" && cp -- "$0" "${KG_VAR}/setup.sh.new"; } 2>/dev/null; then
+    kg_write_journal "${KG_SHA256}" && kg_note_booted && cp -- "$0" "${KG_VAR}/setup.sh.new"; } 2>/dev/null; then
     [[ -z ${fresh} ]] || kg_forget
     [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
     kg_die 1 "cannot keep the lab's state in ${KG_RUN} and ${KG_VAR}" 'nothing was changed'

@@ -59,7 +59,8 @@ kg_uplink_lines() {
   mac=$(ip -o link show dev "$1" 2>/dev/null) || return 1
   mac=${mac#*link/ether }
   KG_BATCHES=()
-  if [[ ${KG_FACTS[*]-} != *"link - $2"$'\n'* ]]; then # somebody else's bridge gets its own MAC back
+  # Somebody else's bridge gets its own MAC back.
+  if [[ ${KG_FACTS[*]-} != *"link - $2"$'\n'* || ${KG_IS["link - $2"]-} == boot ]]; then
     KG_SAID="there is no link $2"
     bridge=$(ip -o link show dev "$2" 2>/dev/null) || return 1
     bridge=${bridge#*link/ether }

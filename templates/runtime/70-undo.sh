@@ -107,7 +107,7 @@ kg_suspect() {
 
 # kg_down: takes back all that stands of the lab.
 kg_down() {
-  local n guests='' count
+  local n guests='' count line stays=()
   KG_KEEPING=yes
   kg_prepare
   if [[ -n ${KG_UNIT} && -z ${KG_DRY} ]] && kg_host_stops; then # an uplink that moved back would cut off what is still stopping
@@ -134,6 +134,7 @@ kg_down() {
     if kg_stands "${n}"; then
       [[ ${KG_KIND[n]} != guest ]] || guests=yes
     else
+      ! kg_booted "${n}" || stays+=("bridge ${REPLY} stays: the host's boot made it (setup.sh unpersist)")
       unset "KG_CHOSEN[${n}]"
     fi
   done
@@ -143,6 +144,7 @@ kg_down() {
     kg_in_reverse print
     return
   fi
+  for line in ${stays[@]+"${stays[@]}"}; do kg_say "${line}"; done
   if [[ ${count} -eq 0 && ${#KG_SUSPECTS[@]} -eq 0 && ! -d ${KG_RUN} ]]; then
     kg_say "${KG_LAB} is down already"
     return
