@@ -31,7 +31,7 @@ def shown(address: int) -> str:
 
 
 class Packet(NamedTuple):
-    """An echo request and its reply, a SYN, its answer and the ACK of that, or two datagrams.
+    """An echo request and its reply, a SYN, its answer and any later packet (`ack`), or two datagrams.
 
     An ICMP packet has its id as the client's port; the other port is 0. A `source` of 0 is one to be chosen.
     """
@@ -79,26 +79,32 @@ class Wire:
     _owners: dict[int, list[Interface]] | None = None
     _paths: dict[Bridge, dict[Bridge, Bridge]] = field(default_factory=dict)
 
-    def owners(self, address: int) -> list[Interface]:
-        """The interfaces of all who call the address their own: Linux answers ARP for any of its addresses.
+    def owners(self, address: int, asker: Interface) -> list[Interface]:
+        """The interfaces of all who call the address their own, in the order in which their answers come to an asker.
 
-        The one that has the address itself comes first; with the bridge's own machine first of all, since it
-        sees a broadcast before its ports do, and the first answer stands for a second (neighbour `locktime`).
+        Linux answers ARP for any of its addresses, by every interface that hears the question. The first answer stands
+        for a second (neighbour `locktime`): that of the nearest, and of a bridge itself before that of its ports.
         """
         if self._owners is None:
             self._owners = {}
-            order = sorted(self.interfaces, key=lambda one: one.plug.owner is not one.machine)
-            for interface in order:
+            for interface in self.interfaces:
                 for own in interface.machine.local:
-                    here = any(own == address.ip for address in interface.addresses)
-                    self._owners.setdefault(own, []).insert(0 if here and own not in self._owners else 99, interface)
+                    self._owners.setdefault(own, []).append(interface)
         found = self._owners.get(address)
-        if found is not None:
+        if found is None:
+            return [one for one in self.interfaces if any(address in net for net in one.machine.local_nets)]
+        if len(found) == 1:
             return found
-        return [one for one in self.interfaces if any(address in net for net in one.machine.local_nets)]
+        return sorted(found, key=lambda one: (len(self._path(asker, one)), not one.is_bridge(one.plug)))
 
     def bridges_between(self, one: Interface, other: Interface) -> Iterator[Bridge]:
         """The bridges that hand a frame on from port to port; where one ends at the bridge itself, it does not."""
+        for bridge in self._path(one, other):
+            if bridge.owner is not None and not (one.is_bridge(bridge) or other.is_bridge(bridge)):
+                yield bridge
+
+    def _path(self, one: Interface, other: Interface) -> list[Bridge]:
+        """All that a frame passes from one interface to another."""
         if one.plug not in self._paths:
             # The way back to it from everywhere, as a spanning tree has it.
             back: dict[Bridge, Bridge] = {one.plug: one.plug}
@@ -113,9 +119,7 @@ class Wire:
         path = [other.plug]
         while path[-1] != one.plug:
             path.append(back[path[-1]])
-        for bridge in reversed(path):
-            if bridge.owner is not None and not (one.is_bridge(bridge) or other.is_bridge(bridge)):
-                yield bridge
+        return path[::-1]
 
 
 class Own(NamedTuple):
@@ -581,7 +585,7 @@ class Simulation:
         """
         asker = 0
         why = ""
-        for owner in wire.owners(neighbour):
+        for owner in wire.owners(neighbour, interface):
             other = owner.machine
             if other is machine:
                 continue
