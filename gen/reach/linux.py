@@ -510,6 +510,11 @@ class Simulation:
         if machine.tracks:
             tracked = self._track(machine, packet)
             packet = self._translate(machine, "PREROUTING", packet, tracked, interface.name, None)
+        return self._route(interface, packet, tracked)
+
+    def _route(self, interface: Interface, packet: Packet, tracked: _Tracked | None) -> _Frame | Arrival | Loss:
+        """What comes after PREROUTING."""
+        machine = interface.machine
         if machine.has(packet.destination):
             fault = machine.source_fault(packet.source, interface)
             if fault is not None:
@@ -549,7 +554,9 @@ class Simulation:
             self._say(machine, f"arrives at {interface.name}", packet)
         return Arrival(machine, packet)
 
-    def _postrouting(self, machine: Machine, packet: Packet, tracked: _Tracked | None, route: Route) -> _Frame | Loss:
+    def _postrouting(
+        self, machine: Machine, packet: Packet, tracked: _Tracked | None, route: Route
+    ) -> _Frame | Arrival | Loss:
         interface = route.interface
         assert interface is not None
         neighbour = packet.destination if route.gateway is None else route.gateway
@@ -558,7 +565,9 @@ class Simulation:
             self._confirm(machine, tracked)
         return self._transmit(machine, packet, interface, neighbour)
 
-    def _transmit(self, machine: Machine, packet: Packet, interface: Interface, neighbour: int) -> _Frame | Loss:
+    def _transmit(
+        self, machine: Machine, packet: Packet, interface: Interface, neighbour: int
+    ) -> _Frame | Arrival | Loss:
         """ARP for the neighbour, then the bridges between."""
         wire = interface.wire
         owner = "" if wire is None else self._resolve(machine, packet, interface, wire, neighbour)
@@ -570,8 +579,8 @@ class Simulation:
             assert bridge.owner is not None
             self._say(bridge.owner, f"hands the frame on in the bridge {bridge.name}", packet)
             if bridge.owner.bridge_nf and bridge.owner.rules:
-                passed = self._bridge(bridge.owner, bridge.name, packet)
-                if isinstance(passed, Loss):
+                passed = self._bridge(bridge.owner, bridge.owner.interfaces[bridge.name], packet)
+                if not isinstance(passed, Packet):
                     return passed
                 packet = passed
         return _Frame(owner, packet)
@@ -598,18 +607,21 @@ class Simulation:
             why = fault
         return why
 
-    def _bridge(self, machine: Machine, bridge: str, packet: Packet) -> Packet | Loss:
+    def _bridge(self, machine: Machine, bridge: Interface, packet: Packet) -> Packet | _Frame | Arrival | Loss:
         """A frame from port to port under bridge-nf-call-iptables: the rules see the bridge as both interfaces."""
         tracked = None
         if machine.tracks:
             tracked = self._track(machine, packet)
-            packet = self._translate(machine, "PREROUTING", packet, tracked, bridge, None)
-        loss = self._filter(machine, "FORWARD", packet, tracked, bridge, bridge)
+            changed = self._translate(machine, "PREROUTING", packet, tracked, bridge.name, None)
+            if changed.destination != packet.destination:
+                # br_nf_pre_routing_finish: what NAT sends elsewhere is the machine's own to route.
+                return self._route(bridge, changed, tracked)
+            packet = changed
+        loss = self._filter(machine, "FORWARD", packet, tracked, bridge.name, bridge.name)
         if loss is not None:
             return loss
         if tracked is not None:
-            out = machine.interfaces[bridge]
-            packet = self._translate(machine, "POSTROUTING", packet, tracked, None, out, packet.destination)
+            packet = self._translate(machine, "POSTROUTING", packet, tracked, None, bridge, packet.destination)
             self._confirm(machine, tracked)
         return packet
 
