@@ -17,6 +17,11 @@ PATIENCE = 1.5
 """Seconds without an answer that make a no: longer than TCP's first retransmission takes."""
 
 
+RETRANSMISSION = 0.19
+"""Seconds after which TCP sends again (its least is 200 ms). By then a conntrack may have forgotten what kept the first
+packet off, so what comes only then does not count."""
+
+
 class Probe(NamedTuple):
     """What to try: a ping without a port, else a TCP connection."""
 
@@ -118,7 +123,7 @@ class Prober:
             while True:
                 client, _ = server.accept()
                 with client, suppress(OSError):
-                    client.sendall(name.encode())
+                    client.sendall(f"{name} {time.monotonic()}".encode())
 
     def _hear(self, name: str, echoes: dict[tuple[str, int], Probe], answers: dict[Probe, str]) -> None:
         with suppress(BlockingIOError):
@@ -144,8 +149,9 @@ class Prober:
         connection.said += said
         if not said:
             poll.unregister(descriptor)
-            if connection.said:
-                answers[connection.probe] = connection.said.decode()
+            name, _, sent = connection.said.decode().partition(" ")
+            if name and time.monotonic() - float(sent) < RETRANSMISSION:
+                answers[connection.probe] = name
 
 
 def _echo_request(number: int) -> bytes:
