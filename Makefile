@@ -3,6 +3,7 @@
 # make fast      the checks and tests that need neither root nor QEMU
 # make bench-build   measure kvmgen itself anew: benchmarks/build.md
 # make bench-speed   measure the script anew, beside other ways to the same host, as root: benchmarks/speed.md
+# make rehearse-random   bring 300 random labs up, as root: every pair is what kvmgen foretells of it
 # make out       build the example labs in out/ anew, and note that the checkers accept the runtime
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 EXAMPLE := tests/labs/netns-basics.dsl
 
-.PHONY: example test fast lint packages out bench-build bench-speed clean
+.PHONY: example test fast lint packages out bench-build bench-speed rehearse-random clean
 
 example: $(INSTALLED)
 	$(BIN)/kvmgen build $(EXAMPLE) > setup.sh
@@ -44,6 +45,9 @@ bench-build: $(INSTALLED)
 bench-speed: $(INSTALLED) packages
 	$(BIN)/python benchmarks/speed.py > benchmarks/speed.md.new
 	mv benchmarks/speed.md.new benchmarks/speed.md
+
+rehearse-random: $(INSTALLED) packages
+	KVMGEN_REHEARSALS=300 $(BIN)/pytest -q -s tests/live/test_reach.py
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

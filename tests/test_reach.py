@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,14 @@ def test_an_answer_needs_a_way_back() -> None:
 def test_a_namespace_does_not_forward() -> None:
     found = ask(THREE.replace("router r1", "namespace r1"), "left", "right")
     assert found.why == "r1 does not forward, and 10.2.0.2 is not its own"
+
+
+def test_a_namespace_that_is_taken_for_a_gateway_is_told_not_to_forward() -> None:
+    """A new namespace takes ip_forward over from a host that may forward."""
+    text = "network br0 isolated\nnamespace a { nic e on br0 { address 10.0.0.1/24 } }\n"
+    text += "namespace b { nic e on br0 { address 10.0.0.2/24 }  route default via 10.0.0.1 }\n"
+    script = driver.build(Source("lab.dsl", text), Diagnostics()).script
+    assert re.findall(r"kg_do ip netns exec (\w+) sysctl .*ip_forward=0", script) == ["a"]
 
 
 def test_a_discarded_route_is_where_the_packet_ends() -> None:

@@ -250,15 +250,23 @@ class Place:
             start_new_session=True,
         )
 
-    def _socket(self, address: str, transport: Transport) -> socket.socket:
+    def open_socket(
+        self,
+        family: socket.AddressFamily = socket.AF_INET,
+        kind: socket.SocketKind = socket.SOCK_STREAM,
+        protocol: int = 0,
+    ) -> socket.socket:
         """A socket stays in the namespace that it was made in: this thread goes there for a moment."""
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with Path("/proc/thread-self/ns/net").open() as home, self._network.open() as there:
             _set_namespace(there.fileno())
             try:
-                return socket.socket(family, socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM)
+                return socket.socket(family, kind, protocol)
             finally:
                 _set_namespace(home.fileno())
+
+    def _socket(self, address: str, transport: Transport) -> socket.socket:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return self.open_socket(family, socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM)
 
 
 class World(Place):

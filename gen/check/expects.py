@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gen.check.topology import Topology, called
 from gen.check.wording import listed
 from gen.diagnostics import Diagnostics, Label
 from gen.model import HOST, Expect
-from gen.reach import Assumptions, Machines, connect, converse, try_to_reach
 from gen.source import Span
+
+if TYPE_CHECKING:
+    from gen.reach import Machines  # imported where it is used: most labs expect nothing
 
 RP_FILTERS = (0, 1)
 """Which one the host has is a matter of the target; what is told holds with either."""
@@ -20,6 +22,8 @@ def contradicted_expects(topology: Topology, diagnostics: Diagnostics) -> None:
     lab = topology.lab
     if not lab.expects:
         return
+    from gen.reach import Assumptions, connect
+
     targets = [int(expect.address) for expect in lab.expects if expect.address is not None]
     worlds = [connect(lab, Assumptions(rp_filter=mode), targets) for mode in RP_FILTERS]
     for expect in lab.expects:
@@ -50,6 +54,8 @@ class _Contradiction(NamedTuple):
 
 def _foretold(machines: Machines, expect: Expect, lab_at: Span) -> _Contradiction | None:
     """How the expectation is contradicted for certain, if it is."""
+    from gen.reach import converse, try_to_reach
+
     source, protocol, port = machines.by_name[expect.source], expect.protocol or "icmp", expect.port or 0
     if expect.target is None:
         assert expect.address is not None
@@ -73,6 +79,8 @@ def _foretold(machines: Machines, expect: Expect, lab_at: Span) -> _Contradictio
 
 def _way(machines: Machines, expect: Expect) -> str:
     """By whom a packet comes there."""
+    from gen.reach import converse, try_to_reach
+
     address = int(expect.address) if expect.address is not None else None
     if expect.target is not None:
         tried = try_to_reach(machines, expect.source, expect.target)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from ipaddress import IPv4Address
 
 from gen.model import InnerBridge, Lab, Nic, Node, Route
 from gen.plan.links import add_address, add_link_up, add_port, add_stp
@@ -60,8 +61,10 @@ def add_cables(build: Builder, lab: Lab, profile: Profile) -> None:
 
 def add_interiors(build: Builder, lab: Lab, profile: Profile) -> None:
     """What each namespace is inside: lo, nics up and addressed, switches, routes, forwarding."""
+    gateways = {route.gateway for node in lab.nodes for route in node.routes}
+    gateways |= {nic.gateway for vm in lab.vms for nic in vm.nics}
     for node in lab.nodes:
-        _add_interior(build, node, profile)
+        _add_interior(build, node, profile, gateways)
 
 
 def _add_cable_to_network(build: Builder, node: Node, nic: Nic, network: str, passing: str, profile: Profile) -> None:
@@ -84,7 +87,7 @@ def _add_cable_to_network(build: Builder, node: Node, nic: Nic, network: str, pa
     add_port(build, network, nic.outer, nic.at, profile, made)
 
 
-def _add_interior(build: Builder, node: Node, profile: Profile) -> None:
+def _add_interior(build: Builder, node: Node, profile: Profile, gateways: Collection[IPv4Address | None]) -> None:
     netns, within = node.name, build.made["netns", node.name]
     build.add(
         "loopback",
@@ -106,8 +109,9 @@ def _add_interior(build: Builder, node: Node, profile: Profile) -> None:
             _add_limit(build, netns, nic, nic.limit, cable)
     for bridge in node.bridges:
         _add_inner_bridge(build, netns, bridge, profile, within)
-    # One nic and no switch: there is nowhere to forward to, and a process a namespace is saved.
-    if node.forwards or len(node.nics) + len(node.bridges) > 1:
+    # One nic, no switch, and nobody's gateway: there is nothing to forward, and a process a namespace is saved.
+    is_gateway = any(address.ip in gateways for nic in node.nics for address in nic.addresses)
+    if node.forwards or is_gateway or len(node.nics) + len(node.bridges) > 1:
         _add_forwarding(build, node, within)
     for route in node.routes:
         _add_route(build, node, route)

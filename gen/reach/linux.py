@@ -31,7 +31,7 @@ def shown(address: int) -> str:
 
 
 class Packet(NamedTuple):
-    """An echo request and its reply, a SYN, its answer and the ACK of that, or two datagrams.
+    """An echo request and its reply, a SYN, its answer and any later packet (`ack`), or two datagrams.
 
     An ICMP packet has its id as the client's port; the other port is 0. A `source` of 0 is one to be chosen.
     """
@@ -79,26 +79,32 @@ class Wire:
     _owners: dict[int, list[Interface]] | None = None
     _paths: dict[Bridge, dict[Bridge, Bridge]] = field(default_factory=dict)
 
-    def owners(self, address: int) -> list[Interface]:
-        """The interfaces of all who call the address their own: Linux answers ARP for any of its addresses.
+    def owners(self, address: int, asker: Interface) -> list[Interface]:
+        """The interfaces of all who call the address their own, in the order in which their answers come to an asker.
 
-        The one that has the address itself comes first; with the bridge's own machine first of all, since it
-        sees a broadcast before its ports do, and the first answer stands for a second (neighbour `locktime`).
+        Linux answers ARP for any of its addresses, by every interface that hears the question. The first answer stands
+        for a second (neighbour `locktime`): that of the nearest, and of a bridge itself before that of its ports.
         """
         if self._owners is None:
             self._owners = {}
-            order = sorted(self.interfaces, key=lambda one: one.plug.owner is not one.machine)
-            for interface in order:
+            for interface in self.interfaces:
                 for own in interface.machine.local:
-                    here = any(own == address.ip for address in interface.addresses)
-                    self._owners.setdefault(own, []).insert(0 if here and own not in self._owners else 99, interface)
+                    self._owners.setdefault(own, []).append(interface)
         found = self._owners.get(address)
-        if found is not None:
+        if found is None:
+            return [one for one in self.interfaces if any(address in net for net in one.machine.local_nets)]
+        if len(found) == 1:
             return found
-        return [one for one in self.interfaces if any(address in net for net in one.machine.local_nets)]
+        return sorted(found, key=lambda one: (len(self._path(asker, one)), not one.is_bridge(one.plug)))
 
     def bridges_between(self, one: Interface, other: Interface) -> Iterator[Bridge]:
         """The bridges that hand a frame on from port to port; where one ends at the bridge itself, it does not."""
+        for bridge in self._path(one, other):
+            if bridge.owner is not None and not (one.is_bridge(bridge) or other.is_bridge(bridge)):
+                yield bridge
+
+    def _path(self, one: Interface, other: Interface) -> list[Bridge]:
+        """All that a frame passes from one interface to another."""
         if one.plug not in self._paths:
             # The way back to it from everywhere, as a spanning tree has it.
             back: dict[Bridge, Bridge] = {one.plug: one.plug}
@@ -113,9 +119,7 @@ class Wire:
         path = [other.plug]
         while path[-1] != one.plug:
             path.append(back[path[-1]])
-        for bridge in reversed(path):
-            if bridge.owner is not None and not (one.is_bridge(bridge) or other.is_bridge(bridge)):
-                yield bridge
+        return path[::-1]
 
 
 class Own(NamedTuple):
@@ -506,6 +510,11 @@ class Simulation:
         if machine.tracks:
             tracked = self._track(machine, packet)
             packet = self._translate(machine, "PREROUTING", packet, tracked, interface.name, None)
+        return self._route(interface, packet, tracked)
+
+    def _route(self, interface: Interface, packet: Packet, tracked: _Tracked | None) -> _Frame | Arrival | Loss:
+        """What comes after PREROUTING."""
+        machine = interface.machine
         if machine.has(packet.destination):
             fault = machine.source_fault(packet.source, interface)
             if fault is not None:
@@ -545,7 +554,9 @@ class Simulation:
             self._say(machine, f"arrives at {interface.name}", packet)
         return Arrival(machine, packet)
 
-    def _postrouting(self, machine: Machine, packet: Packet, tracked: _Tracked | None, route: Route) -> _Frame | Loss:
+    def _postrouting(
+        self, machine: Machine, packet: Packet, tracked: _Tracked | None, route: Route
+    ) -> _Frame | Arrival | Loss:
         interface = route.interface
         assert interface is not None
         neighbour = packet.destination if route.gateway is None else route.gateway
@@ -554,7 +565,9 @@ class Simulation:
             self._confirm(machine, tracked)
         return self._transmit(machine, packet, interface, neighbour)
 
-    def _transmit(self, machine: Machine, packet: Packet, interface: Interface, neighbour: int) -> _Frame | Loss:
+    def _transmit(
+        self, machine: Machine, packet: Packet, interface: Interface, neighbour: int
+    ) -> _Frame | Arrival | Loss:
         """ARP for the neighbour, then the bridges between."""
         wire = interface.wire
         owner = "" if wire is None else self._resolve(machine, packet, interface, wire, neighbour)
@@ -566,8 +579,8 @@ class Simulation:
             assert bridge.owner is not None
             self._say(bridge.owner, f"hands the frame on in the bridge {bridge.name}", packet)
             if bridge.owner.bridge_nf and bridge.owner.rules:
-                passed = self._bridge(bridge.owner, bridge.name, packet)
-                if isinstance(passed, Loss):
+                passed = self._bridge(bridge.owner, bridge.owner.interfaces[bridge.name], packet)
+                if not isinstance(passed, Packet):
                     return passed
                 packet = passed
         return _Frame(owner, packet)
@@ -581,7 +594,7 @@ class Simulation:
         """
         asker = 0
         why = ""
-        for owner in wire.owners(neighbour):
+        for owner in wire.owners(neighbour, interface):
             other = owner.machine
             if other is machine:
                 continue
@@ -594,18 +607,21 @@ class Simulation:
             why = fault
         return why
 
-    def _bridge(self, machine: Machine, bridge: str, packet: Packet) -> Packet | Loss:
+    def _bridge(self, machine: Machine, bridge: Interface, packet: Packet) -> Packet | _Frame | Arrival | Loss:
         """A frame from port to port under bridge-nf-call-iptables: the rules see the bridge as both interfaces."""
         tracked = None
         if machine.tracks:
             tracked = self._track(machine, packet)
-            packet = self._translate(machine, "PREROUTING", packet, tracked, bridge, None)
-        loss = self._filter(machine, "FORWARD", packet, tracked, bridge, bridge)
+            changed = self._translate(machine, "PREROUTING", packet, tracked, bridge.name, None)
+            if changed.destination != packet.destination:
+                # br_nf_pre_routing_finish: what NAT sends elsewhere is the machine's own to route.
+                return self._route(bridge, changed, tracked)
+            packet = changed
+        loss = self._filter(machine, "FORWARD", packet, tracked, bridge.name, bridge.name)
         if loss is not None:
             return loss
         if tracked is not None:
-            out = machine.interfaces[bridge]
-            packet = self._translate(machine, "POSTROUTING", packet, tracked, None, out, packet.destination)
+            packet = self._translate(machine, "POSTROUTING", packet, tracked, None, bridge, packet.destination)
             self._confirm(machine, tracked)
         return packet
 
