@@ -1,4 +1,4 @@
-"""The command line: `kvmgen build|check|fmt|explain|init|profiles|editor`.
+"""The command line: `kvmgen build|bundle|check|fmt|explain|init|profiles|editor`.
 
 Every command imports its passes inside itself, so that `--help` stays fast. Exit codes: 0 done, 1 the lab has
 errors, 2 usage (an input that cannot be read, an unknown target), 70 a bug in kvmgen, 74 the output could not be
@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 import click
 
@@ -19,6 +19,7 @@ from gen import __version__
 
 if TYPE_CHECKING:
     from gen.diagnostics import Diagnostics, Format
+    from gen.driver import Build
     from gen.source import Source
 
 LAB_ERRORS, USAGE, BUG, OUTPUT, INTERRUPTED = 1, 2, 70, 74, 130
@@ -91,23 +92,54 @@ def cli(context: click.Context) -> None:
 @_format
 def build(lab: str, target: str | None, output: str | None, no_shellcheck: bool, style: Format) -> None:
     """Print the script that builds LAB."""
-    from gen import driver
-    from gen.profile import ProfileError
-
     if output == "":
         _fail(USAGE, "the name of the output folder is empty")
-    source = _read(lab)
-    with _diagnosed(style) as diagnostics:
-        try:
-            built = driver.build(source, diagnostics, target)
-        except ProfileError as error:
-            _fail(USAGE, str(error))
+    built = _built(lab, target, style)
     if not no_shellcheck:
         _shellcheck(built.script)
     if output is None:
         _print(built.script)
     else:
         _write_folder(output, built.files)
+
+
+@cli.command()
+@_lab
+@_target
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, type=click.Path(readable=False),
+    help="The file to write: FILE.tar.gz is a plain archive, any other runs by itself.",
+)  # fmt: skip
+@click.option("--images", "with_images", is_flag=True, help="Take the disk images along that LAB names.")
+@click.option(
+    "--sign", "key", metavar="KEY",
+    help="Sign it beside: with this private key for ssh-keygen, or the key that gpg knows by this name.",
+)  # fmt: skip
+@click.option("--no-shellcheck", is_flag=True, help="Leave out the check of the finished scripts.")
+@_format
+def bundle(
+    lab: str, target: str | None, output: str, with_images: bool, key: str | None, no_shellcheck: bool, style: Format
+) -> None:
+    """Pack the script of LAB and all that belongs to it into one file, for a host without Python."""
+    from gen import bundle as bundles
+
+    plain = output.endswith((".tar.gz", ".tgz"))
+    if not os.path.basename(output):
+        _fail(USAGE, f"`{output}` is not the name of a file")
+    built = _built(lab, target, style)
+    if not no_shellcheck:
+        _shellcheck(built.script)
+    places = [need.arguments[0] for need in built.plan.needs if need.what == "image"] if with_images else []
+    try:
+        with _progress() as progress:
+            images = bundles.scan(places, progress)
+            with _replacing(output, 0o666 if plain else 0o777) as file:
+                (bundles.tarball if plain else bundles.self_extracting)(built, images, file, progress)
+                file.flush()
+                if key is not None:
+                    _sign(file.name, key, output)
+    except bundles.UnusableImage as error:
+        _fail(USAGE, str(error))
 
 
 @cli.command()
@@ -257,6 +289,19 @@ def _diagnosed(style: Format) -> Iterator[Diagnostics]:
         sys.exit(LAB_ERRORS)
 
 
+def _built(lab: str, target: str | None, style: Format) -> Build:
+    from gen import driver
+    from gen.profile import ProfileError
+
+    source = _read(lab)
+    with _diagnosed(style) as diagnostics:
+        try:
+            built = driver.build(source, diagnostics, target)
+        except ProfileError as error:
+            _fail(USAGE, str(error))
+    return built
+
+
 def _show(diagnostics: Diagnostics, style: Format) -> None:
     from gen.diagnostics import render
 
@@ -280,6 +325,30 @@ def _complain(message: str) -> None:
     from gen.diagnostics import visible
 
     _say(f"kvmgen: {visible(message)}\n")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Shows at a terminal how far long work is: what it is, the bytes done and the bytes in all."""
+    import time
+
+    shown = time.monotonic()
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > 0.2:
+            shown = time.monotonic()
+            _say(f"\r{visible(what)[:60]}: {done >> 20} of {total >> 20} MiB, {100 * done // total} %\x1b[K")
+
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from gen.diagnostics import visible
+
+    try:
+        yield show
+    finally:
+        _say("\r\x1b[K")
 
 
 def _shellcheck(script: str) -> None:
@@ -356,6 +425,46 @@ def _rewrite(path: str, text: str) -> None:
         except BaseException:
             os.unlink(temporary)
             raise
+
+
+@contextmanager
+def _replacing(path: str, mode: int) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` once all of it is written, and else leaves nothing."""
+    import tempfile
+
+    with _writing(path):
+        handle, temporary = tempfile.mkstemp(prefix=".kvmgen-", dir=os.path.dirname(path) or ".")
+        try:
+            os.close(handle)
+            with open(temporary, "wb") as file:
+                yield file
+            umask = os.umask(0o077)
+            os.umask(umask)
+            os.chmod(temporary, mode & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def _sign(path: str, key: str, output: str) -> None:
+    """Write the detached signature of the file at `path`: OUTPUT.sig by ssh-keygen, or OUTPUT.asc by gpg."""
+    import subprocess
+
+    if os.path.exists(key):
+        suffix, command = ".sig", ["ssh-keygen", "-q", "-Y", "sign", "-n", "file", "-f", key]
+    else:
+        suffix, command = ".asc", ["gpg", "--quiet", "--armor", "--local-user", key, "--output", "-", "--detach-sign"]
+    try:
+        with open(path, "rb") as data:
+            done = subprocess.run(command, stdin=data, capture_output=True, check=False)
+    except FileNotFoundError:
+        _fail(USAGE, f"there is no {command[0]} to sign with")
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        _fail(USAGE, f"cannot sign with `{key}`: {said[-1] if said else f'{command[0]} exits {done.returncode}'}")
+    with _replacing(output + suffix, 0o666) as signature:
+        signature.write(done.stdout)
 
 
 def _write_folder(output: str, files: Mapping[str, str]) -> None:

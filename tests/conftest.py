@@ -34,12 +34,14 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests/live/test_faults.py found, in figures."""
+    """What tests/live/test_faults.py and tests/test_bundle.py found, in figures."""
     figures: Counter[str] = Counter()
     for outcome in "passed", "failed":
         for report in terminalreporter.getreports(outcome):
             figures.update({name: value for name, value in report.user_properties if isinstance(value, int)})
-    if figures:
+    if figures["corruptions refused"]:
+        terminalreporter.write_line(f"bundle corruptions refused: {figures['corruptions refused']}")
+    if figures["tried"]:
         terminalreporter.write_line(
             f"faults tried: {figures['tried']}, hosts restored: {figures['restored']}, "
             f"foreign objects harmed: {figures['harmed']}"

@@ -23,7 +23,7 @@ LAYERS = (
     "check",
     "plan",
     "render audit",
-    "explain starters driver",
+    "explain starters driver bundle",
     "cli",
     "__main__",
 )
