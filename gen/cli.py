@@ -38,6 +38,12 @@ def _profiles() -> Iterable[str]:
     return profile.names()
 
 
+def _styles() -> Iterable[str]:
+    from gen import profile
+
+    return profile.STYLES
+
+
 def _starters() -> Iterable[str]:
     from gen import starters
 
@@ -59,6 +65,10 @@ _format = click.option(
 _target = click.option(
     "--target", metavar="PROFILE", shell_complete=_one_of(_profiles),
     help="Build for this host; wins over the lab's own `target`.",
+)  # fmt: skip
+_persistence = click.option(
+    "--persistence", metavar="STYLE", shell_complete=_one_of(_styles),
+    help="Write files of this kind for the host's boot; `kvmgen profiles NAME` lists what a host reads.",
 )  # fmt: skip
 
 
@@ -88,13 +98,16 @@ def cli(context: click.Context) -> None:
     "-o", "--output", metavar="DIR", type=click.Path(readable=False),
     help="Write the script and its files there, with their SHA256SUMS.",
 )  # fmt: skip
+@_persistence
 @click.option("--no-shellcheck", is_flag=True, help="Leave out the check of the finished script.")
 @_format
-def build(lab: str, target: str | None, output: str | None, no_shellcheck: bool, style: Format) -> None:
+def build(
+    lab: str, target: str | None, output: str | None, persistence: str | None, no_shellcheck: bool, style: Format
+) -> None:
     """Print the script that builds LAB."""
     if output == "":
         _fail(USAGE, "the name of the output folder is empty")
-    built = _built(lab, target, style)
+    built = _built(lab, target, style, persistence)
     if not no_shellcheck:
         _shellcheck(built.script)
     if output is None:
@@ -106,6 +119,7 @@ def build(lab: str, target: str | None, output: str | None, no_shellcheck: bool,
 @cli.command()
 @_lab
 @_target
+@_persistence
 @click.option(
     "-o", "--output", metavar="FILE", required=True, type=click.Path(readable=False),
     help="The file to write: FILE.tar.gz is a plain archive, any other runs by itself.",
@@ -118,7 +132,14 @@ def build(lab: str, target: str | None, output: str | None, no_shellcheck: bool,
 @click.option("--no-shellcheck", is_flag=True, help="Leave out the check of the finished scripts.")
 @_format
 def bundle(
-    lab: str, target: str | None, output: str, with_images: bool, key: str | None, no_shellcheck: bool, style: Format
+    lab: str,
+    target: str | None,
+    persistence: str | None,
+    output: str,
+    with_images: bool,
+    key: str | None,
+    no_shellcheck: bool,
+    style: Format,
 ) -> None:
     """Pack the script of LAB and all that belongs to it into one file, for a host without Python."""
     from gen import bundle as bundles
@@ -126,7 +147,7 @@ def bundle(
     plain = output.endswith((".tar.gz", ".tgz"))
     if not os.path.basename(output):
         _fail(USAGE, f"`{output}` is not the name of a file")
-    built = _built(lab, target, style)
+    built = _built(lab, target, style, persistence)
     if not no_shellcheck:
         _shellcheck(built.script)
     places = [need.arguments[0] for need in built.plan.needs if need.what == "image"] if with_images else []
@@ -289,14 +310,14 @@ def _diagnosed(style: Format) -> Iterator[Diagnostics]:
         sys.exit(LAB_ERRORS)
 
 
-def _built(lab: str, target: str | None, style: Format) -> Build:
+def _built(lab: str, target: str | None, style: Format, persistence: str | None) -> Build:
     from gen import driver
     from gen.profile import ProfileError
 
     source = _read(lab)
     with _diagnosed(style) as diagnostics:
         try:
-            built = driver.build(source, diagnostics, target)
+            built = driver.build(source, diagnostics, target, persistence)
         except ProfileError as error:
             _fail(USAGE, str(error))
     return built
@@ -504,7 +525,7 @@ def _write_new(path: str, content: bytes) -> None:
 
 
 def _remove_stale(folder: str, paths: Collection[str]) -> None:
-    """Remove what an older build wrote below files/ and this one does not have, where it is still as it was written."""
+    """Remove what an older build wrote below files/ and persist/ and this one does not have, where it is as written."""
     import hashlib
     from pathlib import Path
 
@@ -516,8 +537,8 @@ def _remove_stale(folder: str, paths: Collection[str]) -> None:
     for line in listed.splitlines():
         digest, _, name = line.partition("  ")
         path = root / name
-        # The sums may be someone else's: no way leads out of files/, by dots or by links.
-        if name in paths or not name.startswith("files/") or path.resolve() != path or not path.is_file():
+        # The sums may be someone else's: no way leads out of there, by dots or by links.
+        if name in paths or not name.startswith(("files/", "persist/")) or path.resolve() != path or not path.is_file():
             continue
         if hashlib.sha256(path.read_bytes()).hexdigest() == digest:
             path.unlink()
@@ -529,10 +550,10 @@ def _remove_stale(folder: str, paths: Collection[str]) -> None:
 def _move(source: str, folder: str, paths: Collection[str]) -> None:
     """Move the files into the folder, once it is certain that nothing there is in the way of any of them."""
     for path in paths:
-        target = os.path.join(folder, path)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        if os.path.isdir(target):
+        if os.path.isdir(os.path.join(folder, path)):
             raise IsADirectoryError(None, f"`{path}` is a folder there")
+    for path in paths:
+        os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
     _remove_stale(folder, paths)
     for path in paths:
         os.replace(os.path.join(source, path), os.path.join(folder, path))

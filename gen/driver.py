@@ -50,8 +50,13 @@ class Build:
     files: dict[str, str]
 
 
-def build(source: Source, diagnostics: Diagnostics, target: str | None = None) -> Build:
-    """The lab as a script for `target` (None: what the lab says). Raises Stopped, or ProfileError."""
+def build(
+    source: Source, diagnostics: Diagnostics, target: str | None = None, persistence_style: str | None = None
+) -> Build:
+    """The lab as a script for `target` (None: what the lab says). Raises Stopped, or ProfileError.
+
+    `persistence_style` is another way than the target's first to survive a reboot.
+    """
     sources = [source]
 
     def read(path: str) -> Source:
@@ -61,16 +66,20 @@ def build(source: Source, diagnostics: Diagnostics, target: str | None = None) -
     lab = analyse(source, diagnostics, read)
     # Only a build needs templates and profiles: `check` starts without them.
     from gen import profile
+    from gen.persist import persistence
     from gen.plan import plan
     from gen.render.files import files
     from gen.render.script import script
 
     chosen = profile.load(lab.target if target is None else target)
+    if persistence_style is not None:
+        chosen = chosen.persisting(persistence_style)
     operations = plan(lab, chosen, diagnostics)
     _stop_on_errors(diagnostics)
     assert operations is not None
     text = script(lab, operations, chosen, sources)
-    return Build(lab, chosen, operations, text, {"setup.sh": text, **files(operations)})
+    written = {"setup.sh": text, **files(operations, persistence(lab, operations, chosen))}
+    return Build(lab, chosen, operations, text, written)
 
 
 def _stop_on_errors(diagnostics: Diagnostics) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,9 @@ COMMANDS: Mapping[str, frozenset[str]] = {
 FEATURES = frozenset({"netns", "dhcp", "overlay", "nat", "limit"})
 """What a host may lack; a profile's `lacks` gives the reason for each."""
 
+STYLES = ("network-scripts", "ifcfg", "keyfile", "ifupdown", "netplan", "networkd", "wicked")
+"""The ways in which hosts keep their network's configuration."""
+
 
 class ProfileError(Exception):
     """A profile that is not there or not right; the text names file, line and what is expected."""
@@ -45,7 +48,9 @@ class ProfileError(Exception):
 class Profile:
     """How one kind of host spells things.
 
-    `run_dir` and `state_dir` are the parents of the lab's own folders. `batch` says whether `ip -batch` takes
+    `run_dir` and `state_dir` are the parents of the lab's own folders. `persistence` is the style of the files that
+    make a lab survive a reboot, one of the `styles` that this host reads; `rules` is the file from which its boot
+    restores iptables' rules, or empty. `batch` says whether `ip -batch` takes
     `netns add` (iproute2 before 5.1 leaves the batch in the new namespace). `nic_style` is `device` (-netdev and
     -device) or `net` (-net nic -net tap while a guest has one nic). `qemu_link` is a name that the notes give to
     the QEMU binary with `ln -s`, or empty. `accel` goes to -machine; empty leaves it to the binary.
@@ -56,6 +61,8 @@ class Profile:
     run_dir: str
     state_dir: str
     persistence: str
+    styles: tuple[str, ...]
+    rules: str
     batch: bool
     qemu: str
     qemu_link: str
@@ -70,6 +77,12 @@ class Profile:
     def command(self, key: str, **values: str) -> tuple[Command, ...]:
         """The commands for `key`, each an argument vector, with the placeholders filled in."""
         return tuple(tuple(word.format_map(values) for word in command) for command in self.commands[key])
+
+    def persisting(self, style: str) -> Profile:
+        """The same host, where labs persist in another of its styles; raises ProfileError for one it does not read."""
+        if style not in self.styles:
+            raise ProfileError(f"{self.name} does not read `{style}` at boot; it reads: {', '.join(self.styles)}")
+        return replace(self, persistence=style)
 
 
 def folder() -> Path:
@@ -90,15 +103,18 @@ def load(name: str, directory: Path | None = None) -> Profile:
     missing += [f"commands.{key}" for key in COMMANDS if key not in entries.get("commands", {})]
     if missing:
         raise ProfileError(f"{name}.yaml: `{missing[0]}` is missing, here and in what it extends")
-    return Profile(name=name, **{key: entries[key] for key in _SHAPES})
+    profile = Profile(name=name, **{key: entries[key] for key in _SHAPES})
+    return profile.persisting(profile.persistence)
 
 
 def describe(profile: Profile) -> str:
     """What a person wants to know of a profile before choosing it."""
+    others = "".join(f", or {style}" for style in profile.styles if style != profile.persistence)
     lines = [
         f"{profile.name}: {profile.title}",
         f"  QEMU           {profile.qemu}",
-        f"  persistence    {profile.persistence}",
+        f"  persistence    {profile.persistence}{others}",
+        f"  firewall       {profile.rules or 'no file that is restored at boot: `up` brings the rules'}",
         f"  packages       {' '.join(sorted(set(profile.packages.values())))}",
         "  spells",
     ]
@@ -178,6 +194,13 @@ class _Reader:
             raise self.error(node, f"`{word}` is not one of {', '.join(words)}")
         return word
 
+    def some_of(self, node: yaml.Node, *words: str) -> tuple[str, ...]:
+        from yaml import SequenceNode as List
+
+        if not isinstance(node, List):
+            raise self.error(node, "expected a list of words")
+        return tuple(self.one_of(word, *words) for word in node.value)
+
     def path(self, node: yaml.Node) -> str:
         path = self.text(node)
         if not path.startswith("/"):
@@ -224,9 +247,9 @@ _SHAPES: dict[str, Any] = {
     "title": _Reader.text,
     "run_dir": _Reader.path,
     "state_dir": _Reader.path,
-    "persistence": lambda reader, node: reader.one_of(
-        node, "network-scripts", "ifcfg", "keyfile", "ifupdown", "netplan", "networkd", "wicked"
-    ),
+    "persistence": lambda reader, node: reader.one_of(node, *STYLES),
+    "styles": lambda reader, node: reader.some_of(node, *STYLES),
+    "rules": lambda reader, node: reader.path(node) if reader.text(node) else "",
     "batch": _Reader.boolean,
     "qemu": _Reader.path,
     "qemu_link": lambda reader, node: reader.path(node) if reader.text(node) else "",

@@ -69,6 +69,12 @@ class Console:
         """Types a line and waits for nothing."""
         os.write(self._port, f"{line}\n".encode())
 
+    def reboot(self) -> None:
+        """Reboots a guest that systemd runs, and waits for the shell of its next boot."""
+        self.type("systemctl reboot")
+        self.wait_for("reboot: Restarting system", timeout=120)
+        self._wait_for_prompt()
+
     def ready(self) -> dict[str, str]:
         """What the guest says of itself once it has booted: `hostname`, `eth0` (or `-`), `gw`, `boot`."""
         status, line = self.shell("ready")

@@ -14,7 +14,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -60,88 +61,112 @@ def guest_kernel() -> tuple[Path, Path]:
 
 @cache
 def _built() -> Path:
-    inputs = hashlib.sha256(_HERE.read_bytes())
-    for script in sorted(_SCRIPTS.iterdir()):
-        inputs.update(script.read_bytes())
-    folder = _CACHE / f"guest-{inputs.hexdigest()[:12]}"
+    return built_once("guest", (_HERE, *sorted(_SCRIPTS.iterdir())), _build)
+
+
+def built_once(name: str, inputs: Iterable[Path], build: Callable[[Path, Path], None]) -> Path:
+    """A folder of the cache, which `build` fills once for each state of `inputs`; it has another folder to work in."""
+    state = hashlib.sha256()
+    for file in inputs:
+        state.update(file.read_bytes())
+    folder = _CACHE / f"{name}-{state.hexdigest()[:12]}"
     _CACHE.mkdir(exist_ok=True)
-    with (_CACHE / "guest.lock").open("w") as lock:
+    with (_CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             with tempfile.TemporaryDirectory(dir=_CACHE) as work:
-                _build(Path(work))
-                (Path(work) / "out").rename(folder)
+                out = Path(work, "out")
+                out.mkdir()
+                build(Path(work), out)
+                out.rename(folder)
     return folder
 
 
-def _build(work: Path) -> None:
-    out = work / "out"
-    out.mkdir()
+def _build(work: Path, out: Path) -> None:
+    packages, release = unpack_kernel(work)
+    shutil.copyfile(packages / "boot" / f"vmlinuz-{release}", out / "vmlinuz")
+    places = {_SCRIPTS / name: place for name, place in _PLACES.items()}
+    write_initrd(packages, release, _DRIVERS, places, work / "root", out / "initrd")
+    _write_disk(out)
+    _write_iso(out, work / "cd")
+
+
+def unpack_kernel(work: Path) -> tuple[Path, str]:
+    """A folder, below `work`, with the files of Debian's kernel and of busybox; and the kernel's release."""
     packages = work / "packages"
     try:
         _download(work / "download")
     except RuntimeError:  # the lists of packages are old or not there
-        _run("apt-get", "-q", "update")
+        run("apt-get", "-q", "update")
         _download(work / "download")
     for package in (work / "download").iterdir():
-        _run("dpkg", "-x", package, packages)
+        run("dpkg", "-x", package, packages)
     (kernel,) = (packages / "boot").glob("vmlinuz-*")
-    shutil.copyfile(kernel, out / "vmlinuz")
-    _write_initrd(packages, kernel.name.removeprefix("vmlinuz-"), work / "root", out / "initrd")
-    _write_disk(out)
-    _write_iso(out, work / "cd")
+    release = kernel.name.removeprefix("vmlinuz-")
+    run("depmod", "-b", packages, release)
+    return packages, release
 
 
 def _download(folder: Path) -> None:
     """Debian's packages of busybox and of the kernel that its meta package depends on at present."""
     folder.mkdir(exist_ok=True)
-    depends = _run("apt-cache", "depends", "--important", _KERNEL_PACKAGE)
+    depends = run("apt-cache", "depends", "--important", _KERNEL_PACKAGE)
     kernels = re.findall(r"Depends: (linux-image-\S+)", depends)
-    _run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", "busybox-static", *kernels[:1], cwd=folder)
+    run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", "busybox-static", *kernels[:1], cwd=folder)
 
 
-def _write_initrd(packages: Path, release: str, root: Path, initrd: Path) -> None:
-    modules = Path("lib/modules", release)
-    for folder in ("bin", "dev", "etc", "mnt", "proc", "sys", "var/log", "var/run", modules):
+def write_initrd(
+    packages: Path, release: str, drivers: Iterable[str], places: dict[Path, str], root: Path, initrd: Path
+) -> None:
+    """Packs the folder `root`, made here, as `initrd`: busybox, the drivers and what they need, and scripts.
+
+    `packages` and `release` are those of `unpack_kernel`; `places` says where each script goes.
+    """
+    for folder in ("bin", "dev", "etc", "mnt", "proc", "sys", "var/log", "var/run"):
         (root / folder).mkdir(parents=True)
-    for name, place in _PLACES.items():
+    for script, place in places.items():
         (root / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(_SCRIPTS / name, root / place)
+        shutil.copyfile(script, root / place)
         (root / place).chmod(0o755)
     busybox = shutil.copy(packages / "bin/busybox", root / "bin/busybox")
-    for applet in _run(busybox, "--list").split():
+    for applet in run(busybox, "--list").split():
         if applet != "busybox":
             (root / "bin" / applet).symlink_to("busybox")
-    _run("depmod", "-b", packages, release)
-    for module in _with_dependencies(packages / modules / "modules.dep", _DRIVERS):
-        shutil.copyfile(packages / modules / module, root / modules / Path(module).name)
-    _run("depmod", "-b", root, release)
+    copy_modules(packages, release, drivers, root)
     names = "\n".join(sorted(str(path.relative_to(root)) for path in root.rglob("*")))
     pack = (busybox, "cpio", "-o", "-H", "newc", "-R", "0:0")
     archive = subprocess.run(pack, input=names.encode(), cwd=root, capture_output=True, check=True)
     initrd.write_bytes(gzip.compress(archive.stdout, mtime=0))
 
 
-def _with_dependencies(modules_dep: Path, names: Iterable[str]) -> set[str]:
-    """The paths of the modules `names` and of all that they need, from a file of depmod's."""
-    needs = {}
-    for line in modules_dep.read_text().splitlines():
+def copy_modules(packages: Path, release: str, wanted: Iterable[str], root: Path) -> None:
+    """Copies the kernel's modules `wanted` and all that they need to `root`. A word with a `/` is a folder of them."""
+    modules = Path("lib/modules", release)
+    needs = {}  # from a file of depmod's
+    for line in (packages / modules / "modules.dep").read_text().splitlines():
         path, _, others = line.partition(":")
-        needs[Path(path).name.removesuffix(".ko")] = {path, *others.split()}
-    return set().union(*(needs[name] for name in names))
+        needs[path] = {path, *others.split()}
+    for pattern in wanted:
+        matching = f"{pattern}*" if "/" in pattern else f"*/{pattern}.ko"
+        found = [path for path in needs if fnmatch(path, matching)]
+        assert found, f"the kernel has no module {pattern}"
+        for path in set().union(*(needs[path] for path in found)):
+            (root / modules / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(packages / modules / path, root / modules / path)
+    run("depmod", "-b", root, release)
 
 
 def _write_disk(out: Path) -> None:
     """A FAT disk without partitions whose boot sector is SYSLINUX's: made without a mount."""
     raw = out / "guest.raw"
-    _run("truncate", "-s", _DISK_SIZE, raw)
-    _run("mkfs.vfat", "-F", "16", raw)
-    _run("syslinux", "--install", raw)
+    run("truncate", "-s", _DISK_SIZE, raw)
+    run("mkfs.vfat", "-F", "16", raw)
+    run("syslinux", "--install", raw)
     settings = out / "syslinux.cfg"
     settings.write_text(_boot_settings("disk"))
-    _run("mcopy", "-i", raw, settings, out / "vmlinuz", out / "initrd", "::")
+    run("mcopy", "-i", raw, settings, out / "vmlinuz", out / "initrd", "::")
     settings.unlink()
-    _run("qemu-img", "convert", "-c", "-O", "qcow2", raw, out / "guest.qcow2")
+    run("qemu-img", "convert", "-c", "-O", "qcow2", raw, out / "guest.qcow2")
 
 
 def _write_iso(out: Path, tree: Path) -> None:
@@ -151,7 +176,7 @@ def _write_iso(out: Path, tree: Path) -> None:
     (tree / "isolinux.cfg").write_text(_boot_settings("cd"))
     (tree / "disk.gz").write_bytes(gzip.compress((out / "guest.raw").read_bytes(), compresslevel=1, mtime=0))
     boot = ("-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table")
-    _run("xorriso", "-as", "mkisofs", "-quiet", "-R", *boot, "-o", out / "guest.iso", tree)
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", *boot, "-o", out / "guest.iso", tree)
 
 
 def _boot_settings(medium: str) -> str:
@@ -160,7 +185,8 @@ def _boot_settings(medium: str) -> str:
     return f"default guest\nlabel guest\n  kernel vmlinuz\n  initrd initrd\n  append {append}\n"
 
 
-def _run(*command: str | Path, cwd: Path | None = None) -> str:
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """What a command of the build prints. RuntimeError: it failed."""
     done = subprocess.run(command, cwd=cwd, text=True, capture_output=True)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}{done.stderr}")

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -192,12 +193,31 @@ def test_an_output_folder_gets_the_script_its_files_and_their_sums(tmp_path: Pat
     assert listed | {"SHA256SUMS"} == {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
 
 
+def test_what_the_hosts_boot_will_read_is_written_in_the_style_that_was_asked_for(tmp_path: Path) -> None:
+    for words, path in (
+        ((), "etc/network/interfaces.d/kvmgen-nat"),
+        (("--persistence", "networkd"), "etc/systemd/network/05-kvmgen-nat@br0.netdev"),
+        (("--target", "leap15"), "etc/sysconfig/network/ifcfg-br0"),
+    ):
+        out = tmp_path / path.replace("/", "-")
+        done = run("build", "tests/labs/nat.dsl", "--no-shellcheck", "-o", str(out), *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (out / "persist" / path).is_file()
+    assert (tmp_path / "etc-network-interfaces.d-kvmgen-nat/persist/etc/iptables/rules.v4.rules").is_file()
+
+
+def test_a_style_that_the_target_does_not_read_is_answered_with_those_it_does() -> None:
+    done = run("build", "tests/labs/nat.dsl", "--target", "rocky8", "--persistence", "netplan")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "kvmgen: rocky8 does not read `netplan` at boot; it reads: ifcfg, keyfile\n"
+
+
 def test_an_output_folder_that_is_there_keeps_what_else_is_in_it(folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "out" / "notes").write_text("mine")
     (folder / "out" / "setup.sh").write_text("old")
     assert run("build", "good.dsl", "-o", "out", cwd=folder).returncode == 0
-    assert sorted(path.name for path in (folder / "out").iterdir()) == ["SHA256SUMS", "notes", "setup.sh"]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["SHA256SUMS", "notes", "persist", "setup.sh"]
     assert (folder / "out" / "setup.sh").read_text().startswith("#!/bin/bash\n")
 
 
@@ -215,12 +235,15 @@ def built_over(folder: Path, first: str, second: str) -> list[str]:
 
 
 def test_files_of_an_older_build_that_the_lab_no_longer_has_are_gone(folder: Path) -> None:
-    assert built_over(folder, ISOLATED, GOOD) == ["SHA256SUMS", "setup.sh"]
+    over = built_over(folder, ISOLATED, GOOD)
+    shutil.rmtree(folder / "out")
+    assert over == built_over(folder, GOOD, GOOD)
 
 
 def test_of_an_older_build_nothing_is_removed_that_was_changed_since_or_that_is_not_a_build_s(folder: Path) -> None:
-    built_over(folder, ISOLATED, ISOLATED)
     out = folder / "out"
+    stays = set(built_over(folder, GOOD, GOOD))
+    built_over(folder, ISOLATED, ISOLATED)
     changed, untouched = sorted(out.rglob("qemu-if*"), reverse=True)
     changed.write_text("mine now")
     sums = "".join(
@@ -237,8 +260,9 @@ def test_of_an_older_build_nothing_is_removed_that_was_changed_since_or_that_is_
     (out / "files" / "also").write_text("mine")
     with (out / "SHA256SUMS").open("a") as file:
         file.write(sums + "no sum at all\n")
+    gone = {str(path.relative_to(out)) for path in (untouched, *(out / "persist").rglob("*"))}
     before = set(everything_below(out))
-    assert set(built_over(folder, GOOD, GOOD)) == before - {str(untouched.relative_to(out))}
+    assert set(built_over(folder, GOOD, GOOD)) == before - (gone - stays)
     assert (folder / "good.dsl").read_text() == GOOD
     assert changed.read_text() == "mine now"
 

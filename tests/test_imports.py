@@ -22,6 +22,7 @@ LAYERS = (
     "profile",
     "check",
     "plan",
+    "persist",
     "render audit",
     "explain starters driver bundle",
     "cli",

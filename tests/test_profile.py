@@ -23,7 +23,7 @@ def test_every_profile_is_valid_and_describes_itself(name: str) -> None:
 
 
 def test_the_profiles_that_are_promised_are_there() -> None:
-    assert {"centos6", "centos7", "rocky8", "rocky9", "debian12", "ubuntu2404"} <= set(profile.names())
+    assert {"centos6", "centos7", "rocky8", "rocky9", "debian12", "ubuntu2404", "leap15"} <= set(profile.names())
 
 
 def test_centos7_speaks_the_notes_dialect() -> None:
@@ -31,6 +31,13 @@ def test_centos7_speaks_the_notes_dialect() -> None:
     assert centos7.command("bridge_add", bridge="br0") == (("brctl", "addbr", "br0"),)
     assert centos7.command("bridge_port", bridge="br0", port="vif0.0") == (("brctl", "addif", "br0", "vif0.0"),)
     assert (centos7.qemu, centos7.qemu_link) == ("/usr/libexec/qemu-kvm", "/usr/bin/qemu-kvm")
+
+
+def test_leap15_keeps_its_network_in_wicked_s_files_and_no_firewall_rules() -> None:
+    leap15 = profile.load("leap15")
+    assert (leap15.persistence, leap15.styles, leap15.rules) == ("wicked", ("wicked",), "")
+    assert "no file that is restored at boot" in profile.describe(leap15)
+    assert leap15.command("bridge_add", bridge="br0") == profile.load("debian12").command("bridge_add", bridge="br0")
 
 
 def test_a_profile_inherits_what_it_does_not_say() -> None:
@@ -49,6 +56,10 @@ def test_a_profile_inherits_what_it_does_not_say() -> None:
         ("extends: debian12\nbatch: true\nbatch: false\n", "mine.yaml:3: `batch` stands here twice"),
         ("extends: debian12\nlacks:\n  wheels: none\n", "mine.yaml:3: unknown feature `wheels`"),
         ("extends: debian12\nnic_style: usb\n", "mine.yaml:2: `usb` is not one of"),
+        ("extends: debian12\npersistence: ifconfig\n", "mine.yaml:2: `ifconfig` is not one of network-scripts"),
+        ("extends: debian12\nstyles: networkd\n", "mine.yaml:2: expected a list of words"),
+        ("extends: debian12\nstyles: [networkd, nm]\n", "mine.yaml:2: `nm` is not one of network-scripts"),
+        ("extends: debian12\npersistence: wicked\n", "mine does not read `wicked` at boot"),
         ("extends: mine\n", "extends itself by way of mine -> mine"),
         ("title: T\n", "`run_dir` is missing"),
         ("- a\n- b\n", "mine.yaml:1: expected a mapping"),

@@ -118,6 +118,11 @@ kg_suspect() {
 kg_down() {
   local n guests='' count
   kg_prepare
+  if [[ -n ${KG_UNIT} && -z ${KG_DRY} ]] && kg_host_stops; then # an uplink that moved back would cut off what is still stopping
+    kg_power_down_all "${KG_WAIT:-10}"
+    kg_say "this host is shutting down, and ${KG_LAB} ends with it"
+    return
+  fi
   if ! kg_read_journal; then
     kg_warn "cannot read ${KG_RUN}/journal: only what bears the lab's mark is taken back"
     KG_NOTED=()
@@ -173,6 +178,18 @@ kg_down() {
   [[ -n ${KG_ONLY} ]] || kg_forget
   KG_OUTSIDE=''
   kg_say "${KG_ONLY:+${KG_ONLY} of }${KG_LAB} is down: nothing of it is left"
+}
+
+# kg_host_stops: whether this host is shutting down.
+kg_host_stops() {
+  local state
+  if [[ -d /run/systemd/system ]]; then
+    state=$(systemctl is-system-running 2>/dev/null)
+    [[ ${state} == stopping ]]
+  else
+    state=$(runlevel 2>/dev/null) # such as `3 6`
+    [[ ${state} == *' '[06] ]]
+  fi
 }
 
 # kg_repair: what a killed run began and did not mark is taken for the lab's own, if the answer is yes; then `up` or

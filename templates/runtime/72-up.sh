@@ -6,6 +6,7 @@ KG_RIGHT=0 # how many of the operations that were asked for are right
 # kg_up: preflight, then every operation that is not right.
 kg_up() {
   kg_prepare
+  [[ -z ${KG_UNIT} ]] || kg_leave_guests
   kg_read_journal || kg_die 9 "cannot read ${KG_RUN}/journal" "setup.sh down takes back what bears the lab's mark"
   if [[ -n ${KG_FOREIGN_BUILD} ]]; then
     [[ -z ${KG_ONLY} ]] || kg_die 2 "another build of ${KG_LAB} is up, and \`--only\` cannot go over to this one" \

@@ -78,6 +78,15 @@ kg_power_down_all() {
   kg_power_down "$1" ${KG_VMS[@]+"${KG_VMS[@]}"}
 }
 
+# kg_leave_guests: from here on a guest and what goes with it is done on demand only.
+kg_leave_guests() {
+  local n
+  kg_guests
+  for n in ${KG_WITHIN[@]+"${!KG_WITHIN[@]}"}; do
+    [[ -z ${KG_VMS[n]-}${KG_VMS[KG_WITHIN[n]]-} ]] || KG_MANUAL[n]=yes
+  done
+}
+
 # kg_guest_pty NAME: REPLY is the terminal of the guest's console.
 kg_guest_pty() {
   local device rest
@@ -175,7 +184,10 @@ kg_vm_stop() {
   elif [[ -n ${KG_DRY} ]]; then
     kg_say "would press the power button of $1, process ${REPLY}, and wait for ${seconds} seconds"
   else
+    kg_unlock # guests that are stopped together go off together
     kg_power_down "${seconds}" "$1"
+    KG_WAIT=${seconds}
+    kg_lock
     [[ ${#KG_AWAKE[@]} -eq 0 ]] || kg_die 1 "$1 has not gone off in ${seconds} seconds" \
       'a guest without ACPI does not hear its power button' "setup.sh vm kill $1 pulls the plug"
     kg_guest_clean "$1"

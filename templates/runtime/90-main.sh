@@ -5,6 +5,7 @@ KG_YES=''  # yes: -y, questions are answered with yes
 KG_KEEP='' # yes: --keep, a failure is left as it is
 KG_WAIT='' # --wait SECONDS: how long guests have to go off, and another run to end
 KG_JSON='' # yes: status --json
+KG_UNIT='' # yes: --service, a unit of this host's calls
 
 kg_usage() {
   cat <<END
@@ -40,6 +41,8 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   --wait SECONDS          how long guests have to go off (10), and another run to end (0)
   --guard SECONDS         how long to wait for confirm before all is taken back (120)
   --no-guard              do not wait for confirm
+  --service               for units: up leaves the guests to units of their own; down, while this host shuts down,
+                          powers the guests off and touches nothing else
 
 environment: KVMGEN_ACCEL=kvm|tcg|kvm:tcg runs guests that way, whatever this host seems to have
 
@@ -152,6 +155,7 @@ kg_main() {
       --slow) KG_SLOW=yes ;;
       --keep) KG_KEEP=yes ;;
       --json) KG_JSON=yes ;;
+      --service) KG_UNIT=yes ;;
       --wait)
         kg_seconds "${word}" "${1-}"
         KG_WAIT=${REPLY}
@@ -199,6 +203,7 @@ kg_dispatch() {
   local verb=$1
   shift
   [[ -z ${KG_JSON} || ${verb} == status ]] || kg_die 2 "\`--json\` is an option of \`status\`"
+  [[ -z ${KG_UNIT} || ${verb} == up || ${verb} == down ]] || kg_die 2 "\`--service\` is an option of \`up\` and \`down\`"
   [[ ${verb} != step ]] || KG_STEP=yes
   [[ -z ${KG_STEP} ]] || kg_prepare_step "${verb}"
   case ${verb}:$# in

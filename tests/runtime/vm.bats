@@ -161,6 +161,13 @@ at_terminal() {
   [[ ${output} == *'g1 is not running'*'setup.sh vm start g1'* ]]
 }
 
+@test "up for the lab's unit leaves a guest that is off to a unit of its own" {
+  run setup_sh up --service
+  [[ ${status} -eq 0 ]]
+  run setup_sh vm stop g1
+  [[ ${output} == 'g1 is not running' ]]
+}
+
 @test "a guest that does not hear its power button is left running, with a hint" {
   run setup_sh vm stop deaf --wait 1
   [[ ${status} -eq 1 ]]
@@ -174,6 +181,19 @@ at_terminal() {
   run setup_sh vm kill deaf
   [[ ${status} -eq 0 ]]
   ! in_world "kill -0 ${pid}" 2>/dev/null
+}
+
+@test "one run waits until a guest has gone off, and others are not kept from theirs" {
+  setup_sh vm start deaf
+  run in_world "
+    bash '${BATS_FILE_TMPDIR}/setup.sh' vm stop deaf --wait 20 &
+    stop=\$!
+    until bash '${BATS_FILE_TMPDIR}/setup.sh' vm kill deaf; do
+      sleep 0.1
+    done
+    wait \${stop}"
+  [[ ${status} -eq 0 ]]
+  [[ ${output} == *'deaf is off'* ]]
 }
 
 @test "kill gets rid of a QEMU that does not answer" {
