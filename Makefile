@@ -29,7 +29,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/shfmt -d -i 2 -ci templates/runtime .ci/run tests/packages.sh
+	$(BIN)/shfmt -d -i 2 -ci templates/runtime templates/bundle.sh .ci/run tests/packages.sh
 
 # Programs that the live tests run for real; installed only where one is missing.
 packages:

@@ -1,4 +1,4 @@
-"""The command line: `kvmgen build|check|audit|reach|trace|graph|fmt|explain|init|profiles|editor|lint-ifcfg`.
+"""The command line: `kvmgen build|bundle|check|audit|reach|trace|graph|fmt|explain|init|profiles|editor|lint-ifcfg`.
 
 Every command imports its passes inside itself, so that `--help` stays fast. Exit codes: 0 done, 1 the lab has
 errors or `audit` refuses the script, 2 usage (an input that cannot be read, an unknown target), 3 not reached
@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, Literal, NoReturn
 
 import click
 
@@ -21,6 +21,7 @@ from gen import __version__
 if TYPE_CHECKING:
     from gen.audit import Audit
     from gen.diagnostics import Diagnostic, Diagnostics, Format
+    from gen.driver import Build
     from gen.graph import Style
     from gen.model import Lab
     from gen.reach import Assumptions
@@ -70,6 +71,10 @@ _target = click.option(
     "--target", metavar="PROFILE", shell_complete=_one_of(_profiles),
     help="Build for this host; wins over the lab's own `target`.",
 )  # fmt: skip
+_persistence = click.option(
+    "--persistence", metavar="STYLE", shell_complete=_one_of(_styles),
+    help="Write files of this kind for the host's boot; `kvmgen profiles NAME` lists what a host reads.",
+)  # fmt: skip
 
 
 @click.group(
@@ -98,10 +103,7 @@ def cli(context: click.Context) -> None:
     "-o", "--output", metavar="DIR", type=click.Path(readable=False),
     help="Write the script and its files there, with their SHA256SUMS.",
 )  # fmt: skip
-@click.option(
-    "--persistence", metavar="STYLE", shell_complete=_one_of(_styles),
-    help="Write files of this kind for the host's boot; `kvmgen profiles NAME` lists what a host reads.",
-)  # fmt: skip
+@_persistence
 @click.option("--no-shellcheck", is_flag=True, help="Leave shellcheck out of the check of the finished script.")
 @click.option("--no-audit", is_flag=True, help="Leave out the whole check of the finished script.")
 @_format
@@ -115,26 +117,64 @@ def build(
     style: Format,
 ) -> None:
     """Print the script that builds LAB, once `kvmgen audit` accepts it."""
-    from gen import driver
-    from gen.profile import ProfileError
-
     if output == "":
         _fail(USAGE, "the name of the output folder is empty")
-    source = _read(lab)
-    with _diagnosed(style) as diagnostics:
-        try:
-            built = driver.build(source, diagnostics, target, persistence)
-        except ProfileError as error:
-            _fail(USAGE, str(error))
+    built = _built(lab, target, style, persistence)
     if not no_audit:
-        audited = _audited(built.script, not no_shellcheck, ", or say --no-audit")
-        if audited.findings:
-            _show_findings("setup.sh", audited)
-            _fail(BUG, "this is a bug in kvmgen: its own audit does not accept the script, so nothing was written")
+        _accept(built.script, not no_shellcheck)
     if output is None:
         _print(built.script)
     else:
         _write_folder(output, built.files)
+
+
+@cli.command()
+@_lab
+@_target
+@_persistence
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, type=click.Path(readable=False),
+    help="The file to write: FILE.tar.gz is a plain archive, any other runs by itself.",
+)  # fmt: skip
+@click.option("--images", "with_images", is_flag=True, help="Take the disk images along that LAB names.")
+@click.option(
+    "--sign", "key", metavar="KEY",
+    help="Sign it beside: with this private key for ssh-keygen, or the key that gpg knows by this name.",
+)  # fmt: skip
+@click.option("--no-shellcheck", is_flag=True, help="Leave shellcheck out of the check of the finished script.")
+@click.option("--no-audit", is_flag=True, help="Leave out the whole check of the finished script.")
+@_format
+def bundle(
+    lab: str,
+    target: str | None,
+    persistence: str | None,
+    output: str,
+    with_images: bool,
+    key: str | None,
+    no_shellcheck: bool,
+    no_audit: bool,
+    style: Format,
+) -> None:
+    """Pack the script of LAB and all that belongs to it into one file, for a host without Python."""
+    from gen import bundle as bundles
+
+    plain = output.endswith((".tar.gz", ".tgz"))
+    if not os.path.basename(output):
+        _fail(USAGE, f"`{output}` is not the name of a file")
+    built = _built(lab, target, style, persistence)
+    if not no_audit:
+        _accept(built.script, not no_shellcheck)
+    places = [need.arguments[0] for need in built.plan.needs if need.what == "image"] if with_images else []
+    try:
+        with _progress() as progress:
+            images = bundles.scan(places, progress)
+            with _replacing(output, 0o666 if plain else 0o777) as file:
+                (bundles.tarball if plain else bundles.self_extracting)(built, images, file, progress)
+                file.flush()
+                if key is not None:
+                    _sign(file.name, key, output)
+    except bundles.UnusableImage as error:
+        _fail(USAGE, str(error))
 
 
 @cli.command()
@@ -174,8 +214,9 @@ def audit_script(script: str, style: str, against: str | None, target: str | Non
     audited = _audited(text, not no_shellcheck, "")
     name = "setup.sh" if script == "-" else script
     _print(FORMATS[style](name, audited))
+    variables = audited.variables
     differs = against is not None and not _is_built_from(
-        text, name, against, target or audited.variables.get("KG_PROFILE")
+        text, name, against, target or variables.get("KG_PROFILE"), variables.get("KG_PERSISTENCE")
     )
     if audited.findings or differs:
         if style != "text":
@@ -183,17 +224,9 @@ def audit_script(script: str, style: str, against: str | None, target: str | Non
         sys.exit(REFUSED)
 
 
-def _is_built_from(script: str, name: str, lab: str, target: str | None) -> bool:
+def _is_built_from(script: str, name: str, lab: str, target: str | None, persistence: str | None) -> bool:
     """Whether building the lab gives the script; else the first difference is told."""
-    from gen import driver
-    from gen.profile import ProfileError
-
-    source = _read(lab)
-    with _diagnosed("human") as diagnostics:
-        try:
-            built = driver.build(source, diagnostics, target).script
-        except ProfileError as error:
-            _fail(USAGE, str(error))
+    built = _built(lab, target, "human", persistence).script
     if built == script:
         _complain(f"`{name}` is what `{lab}` gives, byte for byte")
         return True
@@ -481,6 +514,19 @@ def _diagnosed(style: Format) -> Iterator[Diagnostics]:
         sys.exit(LAB_ERRORS)
 
 
+def _built(lab: str, target: str | None, style: Format, persistence: str | None) -> Build:
+    from gen import driver
+    from gen.profile import ProfileError
+
+    source = _read(lab)
+    with _diagnosed(style) as diagnostics:
+        try:
+            built = driver.build(source, diagnostics, target, persistence)
+        except ProfileError as error:
+            _fail(USAGE, str(error))
+    return built
+
+
 def _show(diagnostics: Iterable[Diagnostic], style: Format) -> None:
     from gen.diagnostics import render
 
@@ -504,6 +550,38 @@ def _complain(message: str) -> None:
     from gen.diagnostics import visible
 
     _say(f"kvmgen: {visible(message)}\n")
+
+
+def _accept(script: str, with_shellcheck: bool) -> None:
+    """End the program unless the script of a build passes its own audit."""
+    audited = _audited(script, with_shellcheck, ", or say --no-audit")
+    if audited.findings:
+        _show_findings("setup.sh", audited)
+        _fail(BUG, "this is a bug in kvmgen: its own audit does not accept the script, so nothing was written")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Shows at a terminal how far long work is: what it is, the bytes done and the bytes in all."""
+    import time
+
+    shown = time.monotonic()
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > 0.2:
+            shown = time.monotonic()
+            _say(f"\r{visible(what)[:60]}: {done >> 20} of {total >> 20} MiB, {100 * done // total} %\x1b[K")
+
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from gen.diagnostics import visible
+
+    try:
+        yield show
+    finally:
+        _say("\r\x1b[K")
 
 
 def _read_script(path: str) -> str:
@@ -603,6 +681,46 @@ def _rewrite(path: str, text: str) -> None:
         except BaseException:
             os.unlink(temporary)
             raise
+
+
+@contextmanager
+def _replacing(path: str, mode: int) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` once all of it is written, and else leaves nothing."""
+    import tempfile
+
+    with _writing(path):
+        handle, temporary = tempfile.mkstemp(prefix=".kvmgen-", dir=os.path.dirname(path) or ".")
+        try:
+            os.close(handle)
+            with open(temporary, "wb") as file:
+                yield file
+            umask = os.umask(0o077)
+            os.umask(umask)
+            os.chmod(temporary, mode & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def _sign(path: str, key: str, output: str) -> None:
+    """Write the detached signature of the file at `path`: OUTPUT.sig by ssh-keygen, or OUTPUT.asc by gpg."""
+    import subprocess
+
+    if os.path.exists(key):
+        suffix, command = ".sig", ["ssh-keygen", "-q", "-Y", "sign", "-n", "file", "-f", key]
+    else:
+        suffix, command = ".asc", ["gpg", "--quiet", "--armor", "--local-user", key, "--output", "-", "--detach-sign"]
+    try:
+        with open(path, "rb") as data:
+            done = subprocess.run(command, stdin=data, capture_output=True, check=False)
+    except FileNotFoundError:
+        _fail(USAGE, f"there is no {command[0]} to sign with")
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        _fail(USAGE, f"cannot sign with `{key}`: {said[-1] if said else f'{command[0]} exits {done.returncode}'}")
+    with _replacing(output + suffix, 0o666) as signature:
+        signature.write(done.stdout)
 
 
 def _write_folder(output: str, files: Mapping[str, str]) -> None:

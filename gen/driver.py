@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gen.bind import bind
 from gen.check import check
@@ -13,6 +14,10 @@ from gen.model import Lab
 from gen.resolve import resolve
 from gen.source import Source
 from gen.syntax.parser import parse
+
+if TYPE_CHECKING:
+    from gen.plan.operation import Plan
+    from gen.profile import Profile
 
 
 class Stopped(Exception):
@@ -36,9 +41,11 @@ def analyse(source: Source, diagnostics: Diagnostics, read: Callable[[str], Sour
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """The lab and what `build` writes: the script, and every file by its path below the output folder."""
+    """A lab as it was built: `files` is what `build` writes, the script too, by its path below the output folder."""
 
     lab: Lab
+    profile: Profile
+    plan: Plan
     script: str
     files: dict[str, str]
 
@@ -72,7 +79,7 @@ def build(
     assert operations is not None
     lasting = persistence(lab, operations, chosen)
     text = script(lab, operations, chosen, sources, lasting)
-    return Build(lab, text, {"setup.sh": text, **files(operations, lasting)})
+    return Build(lab, chosen, operations, text, {"setup.sh": text, **files(operations, lasting)})
 
 
 def _stop_on_errors(diagnostics: Diagnostics) -> None:

@@ -519,7 +519,7 @@ def test_the_help_names_every_command_and_the_version_is_told() -> None:
     done = run("--help")
     assert done.returncode == 0
     assert re.findall(r"^  ([a-z]+)  ", done.stdout, re.MULTILINE) == sorted(
-        ["audit", "build", "check", "editor", "explain", "fmt", "graph", "init", "profiles", "reach", "trace"]
+        ["audit", "build", "bundle", "check", "editor", "explain", "fmt", "graph", "init", "profiles", "reach", "trace"]
     )
     assert re.fullmatch(r"kvmgen, version \d+\.\d+\.\d+\n", run("--version").stdout)
 
@@ -752,7 +752,7 @@ def test_the_shells_get_a_script_that_completes(shell: str) -> None:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("kvmgen b", ["build"]),
+        ("kvmgen b", ["build", "bundle"]),
         ("kvmgen build --target centos", ["centos6", "centos7"]),
         ("kvmgen init r", ["routed", "router"]),
         ("kvmgen profiles u", ["ubuntu2404"]),

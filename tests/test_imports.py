@@ -25,7 +25,7 @@ LAYERS = (
     "reach",
     "check",
     "render audit lint_ifcfg graph",
-    "explain starters driver",
+    "explain starters driver bundle",
     "cli",
     "__main__",
 )

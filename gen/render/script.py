@@ -85,14 +85,14 @@ def script(lab: Lab, plan: Plan, profile: Profile, sources: Sequence[Source], pe
         lasting=list(_lasting(persistence, dsl.name, called)),
         reload=persistence.reload,
     )
-    return _sealed(text)
+    return sealed(text)
 
 
 SEAL = "@seal@"
 
 
-def _sealed(text: str) -> str:
-    """Fill in the sha256 of all lines but the one that holds it."""
+def sealed(text: str) -> str:
+    """Fill in the sha256 of all lines but the one that holds it, which is `readonly KG_SHA256=@seal@`."""
     line = f"readonly KG_SHA256={SEAL}\n"
     return text.replace(line, line.replace(SEAL, _sha256(text.replace(line, "", 1))), 1)
 
