@@ -22,7 +22,7 @@ from gen.audit.report import sections
 from gen.audit.rules import Finding, tree_findings
 from gen.audit.tree import Node, syntax_tree, walk
 from gen.diagnostics import Diagnostics
-from gen.render.script import _sealed
+from gen.render.script import sealed
 from gen.source import Source
 from tests.test_cases import CASES, LABS, Case, built, read
 
@@ -319,7 +319,7 @@ def test_each_bad_construct_is_found_wherever_in_a_script_it_is_put(
 
 def resealed(script: str) -> str:
     """The script with a seal that holds, as one makes it who wants to be believed."""
-    return _sealed(re.sub(r"^readonly KG_SHA256=.*$", "readonly KG_SHA256=@seal@", script, count=1, flags=re.MULTILINE))
+    return sealed(re.sub(r"^readonly KG_SHA256=.*$", "readonly KG_SHA256=@seal@", script, count=1, flags=re.MULTILINE))
 
 
 @pytest.mark.parametrize("seed", range(3))

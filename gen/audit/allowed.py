@@ -14,17 +14,20 @@ from collections.abc import Mapping
 PROGRAMS = frozenset(
     {
         "brctl",
+        "diff",
         "flock",
         "grep",
         "ip",
         "iptables-save",
         "ping",
         "readlink",
+        "restorecon",
         "runlevel",
         "sha256sum",
         "sleep",
         "stat",
         "stty",
+        "sync",
         "sysctl",
         "systemctl",
         "tail",
@@ -44,20 +47,21 @@ STARTED_WITH: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 """All the options that some of these are given, before the program that they start."""
 
-BUILTINS = frozenset({":", "break", "cat", "cd", "continue", "echo", "exit", "return", "shift"})
+BUILTINS = frozenset({":", "break", "cat", "cd", "continue", "echo", "exit", "pwd", "return", "shift"})
 """Without a way to run text or to set a variable (`cat` is none, and only reads); rules.py judges the others."""
 
-WRITERS: Mapping[str, int] = {"rm": 0, "mv": 0, "cp": 1, "mkdir": 0, "rmdir": 0, "chmod": 1, "mkfifo": 0}
+WRITERS: Mapping[str, int] = {"rm": 0, "mv": 0, "cp": 1, "mkdir": 0, "rmdir": 0, "chmod": 1, "mkfifo": 0, "ln": 1}
 """Programs that change files, and how many of their operands they only read."""
 
 PLACES = re.compile(
-    r"""/dev/null|"\$\{KG_(?:RUN|VAR)(?::\?)?\}(?:\.lock|/[^"]*)?"(?:/sysctl-\*)?|"\$\{KG_(?:LOG|LOCK|TERMINAL_AT)\}\""""
+    r"""/dev/null|"\$\{KG_(?:RUN|VAR|STORE)(?::\?)?\}(?:\.lock|/[^"]*)?"(?:/sysctl-\*)?|"\$\{KG_(?:LOG|LOCK|TERMINAL_AT)\}\""""
 )
-"""Where anything may be written: the lab's own two folders, its lock, its log, and the terminal."""
+"""Where anything may be written: the lab's own folders, its lock, its log, and the terminal."""
 
 KEEPERS: Mapping[str, str] = {
     "KG_RUN": r"(?:/var)?/run/kvmgen/[A-Za-z0-9_][A-Za-z0-9_.-]*",
     "KG_VAR": r"/var/lib/kvmgen/[A-Za-z0-9_][A-Za-z0-9_.-]*",
+    "KG_STORE": r"''|(?:\$\{KG_ROOT\})?\$\{KG_VAR\}/persist",
     "KG_LOG": r"''|\$\{KG_RUN\}/log",
     "KG_LOCK": r"''|\$\{KG_RUN\}\.lock",
     "KG_TERMINAL_AT": r"''|/dev/tty|/proc/self/fd/0",
@@ -83,6 +87,14 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "kg_guest_clean": ('"${stem}.qmp.in"', '"${stem}.qmp.out"', '"${stem}.pid"'),
     "kg_qmp": ('"${fifo}.in"', '"${fifo}.out"'),
     "kg_press": ('"${fifo}"',),
+    # The files of the host's boot, which kg_boot names and the intent notes; the new and the old form beside each.
+    "kg_lay_out": ('"${at}.old"',),
+    "kg_make_host_folder": ('"${KG_ROOT}$1"',),
+    "kg_write_new": ('"$2"',),
+    "kg_exchange": ('"${KG_ROOT}${path}"', '"${REPLY}.new"'),
+    "kg_put_back": ('"${KG_ROOT}${path}"', '"${was}.old"', '"${was}.new"'),
+    "kg_clear_up": ('"${REPLY}.old"', '"${REPLY}.new"'),
+    "kg_sweep": ('"${file}"', '"${folder}"'),
     # The parents of the lab's folders.
     "kg_make_folder": ('"${1%/*}"', '"$1"'),
     "kg_unmake_folder": ('"$1"',),
@@ -102,6 +114,7 @@ RUNS: Mapping[str, tuple[str, ...]] = {
     "kg_show_look": ('"$@"',),
     "kg_execute": ('"$@"',),
     "kg_in_reverse": ('"${words[@]}"',),
+    "kg_tell_command": ('"$@"',),
     "kg_start": ('${KG_WORDS[@]+"${KG_WORDS[@]}"}',),
     "kg_run_lines": ('"${tool[@]}"',),
     "kg_run_spaces": ('"${enter[@]}"',),

@@ -134,11 +134,11 @@ kg_drop_stanzas() {
       auto | allow-*)
         inside=''
         kept=${words[0]}
-        for word in "${words[@]:1}"; do [[ ${word} == "$2" ]] || kept+=" ${word}"; done
+        for word in ${words[@]+"${words[@]:1}"}; do [[ ${word} == "$2" ]] || kept+=" ${word}"; done
         if [[ ${kept} == "${words[0]}" ]]; then
           out+=${waiting} waiting=''
           continue
-        elif [[ " ${words[*]} " == *" $2 "* ]]; then
+        elif [[ " ${words[*]-} " == *" $2 "* ]]; then
           line=${kept}
         fi
         ;;

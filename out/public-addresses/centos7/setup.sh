@@ -10,7 +10,7 @@
 # asks for it, its reason, its undo and the facts that show that it is done. The rest is the same in every script.
 # kvmgen 0.1.0, profile centos7
 # sha256 of public-addresses.dsl: 4d6b7e276982a1cd0e1947a1518ad57ac4be10383ae16d8fdd6e621cfceafd8d
-# sha256 of the runtime: fc84a8a55fd348dbae0425d7e822fb71ecf7426d9873a48901cb681ac6dc59b5
+# sha256 of the runtime: d9b5a0c7febf52affe14e82111aee91194ebb21842f6522adfd0bbc13d7d04ec
 
 case ${BASH_VERSION:-} in
   '')
@@ -27,13 +27,14 @@ esac
 set -u
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-readonly KG_SHA256=22cc74c762ac4081f6c1f56e70a800c6254be95bbe836f85f50d7b5c519a997a
+readonly KG_SHA256=c02b1c3d4ebcda3b34d0cc69ecb719e3d707990a670505b1ec39b4cf2efe4069
 readonly KG_LAB=public-addresses
 readonly KG_VERSION=0.1.0
 readonly KG_PROFILE=centos7
+readonly KG_PERSISTENCE=ifcfg
 readonly KG_DSL=public-addresses.dsl
 readonly KG_DSL_SHA256=4d6b7e276982a1cd0e1947a1518ad57ac4be10383ae16d8fdd6e621cfceafd8d
-readonly KG_RUNTIME_SHA256=fc84a8a55fd348dbae0425d7e822fb71ecf7426d9873a48901cb681ac6dc59b5
+readonly KG_RUNTIME_SHA256=d9b5a0c7febf52affe14e82111aee91194ebb21842f6522adfd0bbc13d7d04ec
 readonly KG_RUN=/run/kvmgen/public-addresses
 readonly KG_VAR=/var/lib/kvmgen/public-addresses
 readonly KG_BATCH=no
@@ -263,7 +264,7 @@ kg_look() {
 # What the host looks like, as a set of facts in the very words of the probes, so that a probe is one look-up.
 # It only reads: no table is made by looking into it, no module is loaded.
 
-declare -A KG_IS=()     # fact -> yes
+declare -A KG_IS=()     # fact -> yes; boot, of a bridge that the host's own boot made
 declare -A KG_THERE=()  # "NAMESPACE LINK" -> its ifindex, whoever made it; "netns NAME" -> yes
 declare -A KG_MASTER=() # "NAMESPACE LINK" -> the bridge that it is a port of
 declare -A KG_HOLDER=() # address of the host -> the link that has it
@@ -386,6 +387,7 @@ kg_snapshot() {
   [[ ${#KG_MASTER[@]} -gt 0 ]] || kg_find_ports
   [[ -n ${KG_THERE["- lo"]-} ]] || kg_refuse_blind ip
   [[ -z ${unseen} ]] || kg_refuse_blind iptables-save
+  kg_find_booted
   kg_check_asked
   kg_read_files
 }
@@ -462,6 +464,8 @@ kg_hear() {
         if [[ ${rest} == *"\\    alias kvmgen:${KG_LAB}" ]]; then
           KG_IS["link ${link}"]=yes
           [[ ${link} != *' lo' ]] || KG_IS["netns ${space}"]=yes
+        elif [[ ${rest} == *"\\    alias "* ]]; then
+          KG_IS["alias ${link}"]=yes
         fi
         ;;
       [0-9]*': '*' inet '* | [0-9]*': '*' inet6 '*)
@@ -1183,9 +1187,10 @@ kg_ours() {
   for fact in ${KG_FACTS[$1]}; do
     [[ -n ${KG_IS[${fact}]-} ]] || continue
     case ${fact} in
-      'bridged '*) [[ -z ${KG_IS["link - ${fact##* }"]-} ]] || return 0 ;;
+      'bridged '*) [[ ${KG_IS["link - ${fact##* }"]-} != yes ]] || return 0 ;;
+      'link '*) [[ ${KG_IS[${fact}]} != yes ]] || return 0 ;;
       "exists ${KG_VAR}/"* | "symlink "*) return 0 ;;
-      'link '* | 'netns '* | 'process '* | "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) return 0 ;;
+      'netns '* | 'process '* | "file ${KG_RUN}/"* | "file ${KG_VAR}/"*) return 0 ;;
       'there '*) # in a namespace of the lab's own
         fact=${fact#there }
         [[ -z ${KG_IS["netns ${fact%% *}"]-} ]] || return 0
@@ -1248,6 +1253,55 @@ kg_describe() {
 # kg_place NUMBER: REPLY is where the DSL asks for it, as `lab.dsl:7: network br-in isolated`.
 kg_place() {
   REPLY="${KG_FILES[$1]}:${KG_LINES[$1]}: ${KG_TEXTS[$1]}"
+}
+
+# Bridges that the host's own boot makes, since `persist` told it to. `up` takes one for right and mends what goes with it;
+# `down` leaves it. It bears no mark of the lab, and gets none: whose it is, is who made it.
+
+declare -A KG_BOOTS=() # bridge -> yes: named by ${KG_VAR}/persist/manifest, or by ${KG_RUN}/boots
+
+# kg_find_booted: KG_IS["link - BRIDGE"]=boot for those that are there. An alias, whoever's, says that somebody else made
+# it, and the journal of this boot that the lab did.
+kg_find_booted() {
+  local n bridge
+  kg_read_boots
+  [[ ${#KG_BOOTS[@]} -gt 0 ]] || return 0
+  for ((n = 1; n <= KG_COUNT; n++)); do
+    bridge=${KG_FACTS[n]%%$'\n'*}
+    [[ ${bridge} == 'link - '* && -z ${KG_NOTED[n]-} ]] || continue
+    bridge=${bridge#link - }
+    [[ -n ${KG_BOOTS[${bridge}]-} && -n ${KG_THERE["- ${bridge}"]-} && -d /sys/class/net/${bridge}/bridge ]] || continue
+    [[ -n ${KG_IS["link - ${bridge}"]-}${KG_IS["alias - ${bridge}"]-} ]] || KG_IS["link - ${bridge}"]=boot
+  done
+}
+
+# kg_read_boots: KG_BOOTS. What was named once in this run stays, though `down` or `unpersist` removes the file.
+kg_read_boots() {
+  local line files=("${KG_VAR}/persist/manifest")
+  [[ -n ${KG_OTHER_BOOT} ]] || files+=("${KG_RUN}/boots")
+  while IFS= read -r line; do
+    if [[ ${line} =~ ^boots\ [A-Za-z0-9_.-]+$ ]]; then KG_BOOTS[${line#boots }]=yes; fi
+  done < <(cat -- "${files[@]}" 2>/dev/null || :)
+}
+
+# kg_note_booted: ${KG_RUN}/boots keeps the bridges of the boot while the lab is up, for the time after an `unpersist`.
+kg_note_booted() {
+  local bridge text=''
+  for bridge in ${KG_BOOTS[@]+"${!KG_BOOTS[@]}"}; do
+    [[ ${KG_IS["link - ${bridge}"]-} != boot ]] || text+="boots ${bridge}"$'\n'
+  done
+  if [[ -n ${text} ]]; then
+    printf '%s' "${text}" >"${KG_RUN}/boots"
+  else
+    rm -f "${KG_RUN}/boots"
+  fi
+}
+
+# kg_booted NUMBER: whether what stands of the operation is a bridge of the boot's; REPLY is the bridge.
+kg_booted() {
+  REPLY=${KG_FACTS[$1]%%$'\n'*}
+  [[ ${KG_IS[${REPLY}]-} == boot ]] || return 1
+  REPLY=${REPLY#link - }
 }
 
 # The lab's state on disk: the lock, and the journal of what was begun, done and undone. A line of the journal is
@@ -1403,7 +1457,7 @@ kg_open_journal() {
   local fresh=''
   [[ -e ${KG_RUN}/journal ]] || fresh=yes
   if ! { mkdir -p "${KG_RUN}" && kg_make_folder "${KG_VAR%/*}" && kg_make_folder "${KG_VAR}" &&
-    kg_write_journal "${KG_SHA256}" && cp -- "$0" "${KG_VAR}/setup.sh.new"; } 2>/dev/null; then
+    kg_write_journal "${KG_SHA256}" && kg_note_booted && cp -- "$0" "${KG_VAR}/setup.sh.new"; } 2>/dev/null; then
     [[ -z ${fresh} ]] || kg_forget
     [[ ${KG_SIGNAL} -eq 0 ]] || kg_leave "$((128 + KG_SIGNAL))"
     kg_die 1 "cannot keep the lab's state in ${KG_RUN} and ${KG_VAR}" 'nothing was changed'
@@ -2213,7 +2267,8 @@ kg_uplink_lines() {
   mac=$(ip -o link show dev "$1" 2>/dev/null) || return 1
   mac=${mac#*link/ether }
   KG_BATCHES=()
-  if [[ ${KG_FACTS[*]-} != *"link - $2"$'\n'* ]]; then # somebody else's bridge gets its own MAC back
+  # Somebody else's bridge gets its own MAC back.
+  if [[ ${KG_FACTS[*]-} != *"link - $2"$'\n'* || ${KG_IS["link - $2"]-} == boot ]]; then
     KG_SAID="there is no link $2"
     bridge=$(ip -o link show dev "$2" 2>/dev/null) || return 1
     bridge=${bridge#*link/ether }
@@ -2963,7 +3018,7 @@ kg_suspect() {
 
 # kg_down: takes back all that stands of the lab.
 kg_down() {
-  local n guests='' count
+  local n guests='' count line stays=()
   KG_KEEPING=yes
   kg_prepare
   if [[ -n ${KG_UNIT} && -z ${KG_DRY} ]] && kg_host_stops; then # an uplink that moved back would cut off what is still stopping
@@ -2990,6 +3045,7 @@ kg_down() {
     if kg_stands "${n}"; then
       [[ ${KG_KIND[n]} != guest ]] || guests=yes
     else
+      ! kg_booted "${n}" || stays+=("bridge ${REPLY} stays: the host's boot made it (setup.sh unpersist)")
       unset "KG_CHOSEN[${n}]"
     fi
   done
@@ -2999,6 +3055,7 @@ kg_down() {
     kg_in_reverse print
     return
   fi
+  for line in ${stays[@]+"${stays[@]}"}; do kg_say "${line}"; done
   if [[ ${count} -eq 0 && ${#KG_SUSPECTS[@]} -eq 0 && ! -d ${KG_RUN} ]]; then
     kg_say "${KG_LAB} is down already"
     return
@@ -4094,6 +4151,1235 @@ kg_show_screen() {
   kill "$1"
 }
 
+# Files of the host's own, replaced all or none: what `persist` and `unpersist` write with. ${KG_STORE}/intent says what a
+# run is about to do, before it does anything: a line `made - - FOLDER` for a folder that it makes, `NUMBER OLD NEW FILE`
+# for a file, with the fingerprints before and after, `spare - - FOLDER` for one that it may remove in the end. In the
+# folder of the file, the new one and a link to the old one wait under names that begin with a dot, which no boot reads, so
+# that doing and taking back are renames and need no room. The run is done once the intent is renamed to `done`.
+
+KG_ROOT=''         # --root FOLDER: all paths are below it
+KG_STORE=''        # where all of this is kept
+KG_CHANGE_PATH=()  # number -> the file that changes
+KG_CHANGE_OLD=()   # number -> its fingerprint now
+KG_CHANGE_NEW=()   # number -> and what it will be
+KG_CHANGE_FROM=()  # number -> `text`, `part` (a text that keeps the owner), `link`, `gone`, or the file whose copy it becomes
+KG_CHANGE_TEXT=()  # number -> the text, or what the link leads to
+KG_BACKUPS=()      # number of a backup -> the file that is copied there first
+KG_MAKE_FOLDERS=() # the folders that have to be made, outer ones first
+KG_SPARE=()        # the folders that may go if nothing is in them, outer ones first
+KG_FILE_TEXT=''    # what kg_read_file read
+
+# kg_fingerprint FILE: REPLY is absent, SHA256:MODE, link:TARGET, other, or unread where it cannot be seen.
+kg_fingerprint() {
+  local sum mode
+  if [[ -L $1 ]]; then
+    REPLY=$(readlink -- "$1")
+    REPLY=link:${REPLY//[[:space:]]/?}
+  elif [[ ! -e $1 ]]; then
+    REPLY=absent
+  elif [[ ! -f $1 ]]; then
+    REPLY=other
+  elif { sum=$(sha256sum <"$1") && mode=$(stat -c %a -- "$1"); } 2>/dev/null; then
+    REPLY=${sum%% *}:${mode}
+  else
+    REPLY=unread
+  fi
+}
+
+# kg_fingerprint_text TEXT MODE: REPLY is that of a file with this text.
+kg_fingerprint_text() {
+  REPLY=$(printf '%s' "$1" | sha256sum)
+  REPLY=${REPLY%% *}
+  [[ ${#REPLY} -eq 64 ]] || kg_die 1 'sha256sum does not work, by which files are told apart'
+  REPLY+=:${2#0}
+}
+
+# kg_read_file FILE: KG_FILE_TEXT. Status 1 for what bash cannot hold: a file with a NUL in it.
+kg_read_file() {
+  local size
+  KG_FILE_TEXT=''
+  [[ -e $1 ]] || return 0
+  { IFS= read -r -d '' KG_FILE_TEXT <"$1" || :; } 2>/dev/null
+  size=$(stat -c %s -L -- "$1" 2>/dev/null) && [[ ${size} -eq ${#KG_FILE_TEXT} ]]
+}
+
+# kg_change PATH OLD NEW FROM [TEXT]: the file is to change.
+kg_change() {
+  KG_CHANGE_PATH+=("$1")
+  KG_CHANGE_OLD+=("$2")
+  KG_CHANGE_NEW+=("$3")
+  KG_CHANGE_FROM+=("$4")
+  KG_CHANGE_TEXT+=("${5-}")
+}
+
+# kg_beside NUMBER PATH: REPLY is the beginning of the names under which the file's new and old form wait beside it.
+kg_beside() {
+  REPLY=${KG_ROOT}${2%/*}/.kvmgen-${KG_LAB}-$1
+}
+
+# kg_check_inside: status 1, with KG_SAID, where the folder of a file is not below --root: a symbolic link leads elsewhere.
+kg_check_inside() {
+  local path folder top
+  [[ -n ${KG_ROOT} ]] || return 0
+  top=$(cd -P -- "${KG_ROOT}" && pwd -P)
+  for path in "${KG_VAR}/persist/manifest" ${KG_CHANGE_PATH[@]+"${KG_CHANGE_PATH[@]}"}; do
+    folder=${KG_ROOT}${path%/*}
+    while [[ ! -d ${folder} ]]; do folder=${folder%/*}; done
+    KG_SAID="${path} leads out of ${KG_ROOT}, by a symbolic link"
+    folder=$(cd -P -- "${folder}" && pwd -P) && [[ ${folder}/ == "${top%/}/"* ]] || return 1
+  done
+}
+
+# kg_swap: makes the changes, or leaves with 1 (128+N after a signal) when all is as it was, with 8 when it is not.
+kg_swap() {
+  local left status
+  KG_SAID=''
+  if kg_check_inside && kg_lay_out && kg_exchange && [[ ${KG_SIGNAL} -eq 0 ]] && mv -f "${KG_STORE}/intent" "${KG_STORE}/done"; then
+    trap '' HUP INT TERM # from here on it is done, and the exit code is to say so
+    kg_clear_up
+    return
+  fi
+  trap '' HUP INT TERM
+  if [[ -e ${KG_STORE}/done ]]; then # a signal ended the `mv` that had done its work
+    kg_clear_up
+    return
+  fi
+  status=$((KG_SIGNAL > 0 ? 128 + KG_SIGNAL : 1))
+  if [[ ${KG_SIGNAL} -ne 0 ]]; then
+    kg_warn "signal ${KG_SIGNAL}: taking back what this run did"
+  else
+    kg_warn "${KG_SAID:-cannot write ${KG_STORE}/done}"
+  fi
+  kg_put_back
+  [[ ${#KG_LEFT[@]} -eq 0 ]] || kg_die 8 'not all could be taken back; this is left:' "${KG_LEFT[@]}"
+  kg_warn 'all that this run did is taken back'
+  kg_leave "${status}"
+}
+
+# kg_lay_out: backups, the intent, and what waits beside the files. Nothing that a boot reads is changed.
+kg_lay_out() {
+  local n path folder text='' at
+  kg_find_folders
+  for folder in ${KG_MAKE_FOLDERS[@]+"${KG_MAKE_FOLDERS[@]}"}; do
+    [[ ${KG_STORE}/ != "${KG_ROOT}${folder}/"* ]] || kg_make_host_folder "${folder}" || return 1
+  done
+  KG_SAID="cannot write in ${KG_STORE}"
+  mkdir -p "${KG_STORE}/backup" || return 1
+  for n in ${KG_BACKUPS[@]+"${!KG_BACKUPS[@]}"}; do
+    KG_SAID="cannot copy ${KG_ROOT}${KG_BACKUPS[n]} to ${KG_STORE}/backup/${n}"
+    cp -a -- "${KG_ROOT}${KG_BACKUPS[n]}" "${KG_STORE}/backup/${n}" || return 1
+  done
+  for folder in ${KG_MAKE_FOLDERS[@]+"${KG_MAKE_FOLDERS[@]}"}; do text+="made - - ${folder}"$'\n'; done
+  for n in "${!KG_CHANGE_PATH[@]}"; do
+    text+="${n} ${KG_CHANGE_OLD[n]} ${KG_CHANGE_NEW[n]} ${KG_CHANGE_PATH[n]}"$'\n'
+  done
+  for folder in ${KG_SPARE[@]+"${KG_SPARE[@]}"}; do text+="spare - - ${folder}"$'\n'; done
+  KG_SAID="cannot write ${KG_STORE}/intent"
+  { printf '%s' "${text}" >"${KG_STORE}/intent.new"; } 2>/dev/null || return 1
+  kg_sync "${KG_STORE}/intent.new"
+  mv -f "${KG_STORE}/intent.new" "${KG_STORE}/intent" || return 1
+  kg_sync "${KG_STORE}"
+  for folder in ${KG_MAKE_FOLDERS[@]+"${KG_MAKE_FOLDERS[@]}"}; do kg_make_host_folder "${folder}" || return 1; done
+  for n in "${!KG_CHANGE_PATH[@]}"; do
+    path=${KG_CHANGE_PATH[n]}
+    kg_beside "${n}" "${path}"
+    at=${REPLY}
+    KG_SAID="cannot write ${KG_ROOT}${path}"
+    [[ ${KG_SIGNAL} -eq 0 ]] || return 1
+    if [[ -e ${KG_ROOT}${path} || -L ${KG_ROOT}${path} ]]; then
+      ln -f -- "${KG_ROOT}${path}" "${at}.old" 2>/dev/null || cp -a -- "${KG_ROOT}${path}" "${at}.old" || return 1
+    fi
+    kg_write_new "${n}" "${at}.new" || return 1
+  done
+}
+
+# kg_find_folders: KG_MAKE_FOLDERS.
+kg_find_folders() {
+  local n folder k path new=()
+  KG_MAKE_FOLDERS=()
+  for path in "${KG_VAR}/persist/manifest" ${KG_CHANGE_PATH[@]+"${KG_CHANGE_PATH[@]}"}; do
+    new=()
+    folder=${path%/*}
+    while [[ -n ${folder} && ! -d ${KG_ROOT}${folder} ]]; do
+      for k in ${KG_MAKE_FOLDERS[@]+"${KG_MAKE_FOLDERS[@]}"}; do [[ ${k} != "${folder}" ]] || break 2; done
+      new=("${folder}" ${new[@]+"${new[@]}"})
+      folder=${folder%/*}
+    done
+    KG_MAKE_FOLDERS+=(${new[@]+"${new[@]}"})
+  done
+}
+
+# kg_make_host_folder FOLDER: the lab's own are for root alone, and their sticky bit says that kvmgen made them.
+kg_make_host_folder() {
+  local mode=755
+  case $1/ in
+    "${KG_VAR}/persist/") mode=700 ;;
+    "${KG_VAR%/*}/"*) mode=1700 ;;
+    *) ;;
+  esac
+  KG_SAID="cannot make ${KG_ROOT}$1"
+  [[ -d ${KG_ROOT}$1 ]] || mkdir -m "${mode}" "${KG_ROOT}$1"
+}
+
+# kg_write_new NUMBER FILE: the new form of a changing file.
+kg_write_new() {
+  local path=${KG_ROOT}${KG_CHANGE_PATH[$1]} mode=${KG_CHANGE_NEW[$1]#*:}
+  case ${KG_CHANGE_FROM[$1]} in
+    gone) return 0 ;;
+    link) ln -s -- "${KG_CHANGE_TEXT[$1]}" "$2" || return 1 ;;
+    text | part)
+      [[ ${KG_CHANGE_FROM[$1]} == text ]] || cp -a -- "${path}" "$2" || return 1
+      { printf '%s' "${KG_CHANGE_TEXT[$1]}" >"$2"; } 2>/dev/null && chmod "${mode}" "$2" || return 1
+      ;;
+    "$0") cp -- "$0" "$2" && chmod "${mode}" "$2" || return 1 ;;
+    *) cp -a -- "${KG_CHANGE_FROM[$1]}" "$2" || return 1 ;;
+  esac
+  kg_fingerprint "$2"
+  [[ ${REPLY} == "${KG_CHANGE_NEW[$1]}" ]] || return 1
+  [[ -L $2 ]] || kg_sync "$2"
+}
+
+# kg_exchange: the new forms take their places, in the order of the changes.
+kg_exchange() {
+  local n path relabel=''
+  if [[ -z ${KG_ROOT} && (-e /sys/fs/selinux/enforce || -e /selinux/enforce) ]] && type -P restorecon >/dev/null; then relabel=yes; fi
+  for n in "${!KG_CHANGE_PATH[@]}"; do
+    path=${KG_CHANGE_PATH[n]}
+    kg_beside "${n}" "${path}"
+    KG_SAID="cannot write ${KG_ROOT}${path}"
+    [[ ${KG_SIGNAL} -eq 0 ]] || return 1
+    if [[ ${KG_CHANGE_FROM[n]} == gone ]]; then
+      rm -f -- "${KG_ROOT}${path}" || return 1
+    else
+      mv -f -- "${REPLY}.new" "${KG_ROOT}${path}" || return 1
+      case ${relabel}:${KG_CHANGE_FROM[n]} in
+        yes:text | yes:part | yes:link) restorecon "${path}" || return 1 ;;
+        *) ;;
+      esac
+    fi
+    kg_sync "${KG_ROOT}${path%/*}"
+  done
+}
+
+# kg_sync FILE: to the disk itself, where this host's `sync` takes a file; else all of it.
+kg_sync() {
+  sync "$1" 2>/dev/null || :
+}
+
+# kg_put_back: undoes what the intent says, from any half-way state; KG_LEFT is what somebody has changed since.
+kg_put_back() {
+  local n old new path was=''
+  KG_LEFT=()
+  KG_SPARE=()
+  if [[ -e ${KG_STORE}/intent ]]; then
+    while read -r n old new path; do
+      case ${n} in
+        made)
+          KG_SPARE+=("${path}")
+          continue
+          ;;
+        spare) continue ;;
+        *) ;;
+      esac
+      kg_beside "${n}" "${path}"
+      was=${REPLY}
+      kg_fingerprint "${KG_ROOT}${path}"
+      if [[ ! -e ${was}.old && ! -L ${was}.old ]]; then # it was absent, or is untouched yet
+        [[ ${old}:${REPLY} != "absent:${new}" || -e ${was}.new || -L ${was}.new ]] || rm -f -- "${KG_ROOT}${path}" ||
+          KG_LEFT+=("${path}")
+      elif [[ ${REPLY} == "${new}" || ${REPLY} == absent ]]; then
+        mv -f -- "${was}.old" "${KG_ROOT}${path}" || KG_LEFT+=("${path}")
+      elif [[ ${REPLY} != "${old}" ]]; then
+        mv -f -- "${was}.old" "${KG_STORE}/left-${n}"
+        KG_LEFT+=("${path} was changed meanwhile; what it was before is in ${KG_STORE}/left-${n}")
+      fi
+      rm -f -- "${was}.old" "${was}.new"
+    done <"${KG_STORE}/intent"
+  else
+    KG_SPARE=(${KG_MAKE_FOLDERS[@]+"${KG_MAKE_FOLDERS[@]}"})
+  fi
+  [[ ${#KG_LEFT[@]} -gt 0 ]] || rm -f "${KG_STORE}/intent"
+  rm -f "${KG_STORE}/intent.new"
+  kg_sweep
+}
+
+# kg_clear_up: what a run that is done leaves to be removed.
+kg_clear_up() {
+  local n path
+  KG_SPARE=()
+  while read -r n _ _ path; do
+    case ${n} in
+      made) ;;
+      spare) KG_SPARE+=("${path}") ;;
+      *)
+        kg_beside "${n}" "${path}"
+        rm -f -- "${REPLY}.old" "${REPLY}.new"
+        ;;
+    esac
+  done <"${KG_STORE}/done"
+  rm -f "${KG_STORE}/done"
+  kg_sweep
+}
+
+# kg_sweep: removes backups that nothing refers to, and what is empty of KG_SPARE; without a manifest, all of the store.
+kg_sweep() {
+  local file folder n used=' '
+  if [[ -e ${KG_STORE}/manifest ]]; then
+    kg_read_manifest || return 0
+    for n in ${KG_HAD[@]+"${KG_HAD[@]}"}; do used+="${n##* } "; done
+    for n in ${KG_EDITED[@]+"${KG_EDITED[@]}"}; do used+="${n%% *} "; done
+    for file in "${KG_STORE}"/backup/*; do
+      [[ ${used} == *" ${file##*/} "* ]] || rm -f -- "${file}"
+    done
+  else
+    rm -rf -- "${KG_STORE:?}/backup"
+    rm -f -- "${KG_STORE}/setup.sh" "${KG_STORE}/intent.new"
+    rmdir "${KG_STORE}" 2>/dev/null || :
+    kg_unmake_folder "${KG_ROOT}${KG_VAR}"
+    kg_unmake_folder "${KG_ROOT}${KG_VAR%/*}"
+  fi
+  for ((n = ${#KG_SPARE[@]} - 1; n >= 0; n--)); do
+    folder=${KG_ROOT}${KG_SPARE[n]}
+    rmdir "${folder}" 2>/dev/null || :
+  done
+}
+
+# kg_heal: what a run that was killed left is taken back, or cleared up where it was done.
+kg_heal() {
+  if [[ -e ${KG_STORE}/done ]]; then
+    kg_clear_up
+  elif [[ -e ${KG_STORE}/intent ]]; then
+    trap '' HUP INT TERM
+    kg_put_back
+    [[ ${#KG_LEFT[@]} -eq 0 ]] || kg_die 8 'a run was killed, and not all that it did could be taken back:' "${KG_LEFT[@]}"
+    kg_note_signals
+    kg_say 'a run was killed in the middle: what it did is taken back'
+  elif [[ -d ${KG_STORE} ]]; then
+    kg_sweep
+  else # it may have made no more than folders
+    kg_unmake_folder "${KG_ROOT}${KG_VAR}"
+    kg_unmake_folder "${KG_ROOT}${KG_VAR%/*}"
+  fi
+}
+
+# What the host's own boot reads: what the lab part asks for in kg_persistence, beside what is there, as changes of files.
+# ${KG_STORE} has what was written:
+#   setup.sh  this script, for the units that the boot starts
+#   backup/N  what was at the place of a file, as it was
+#   manifest  after the sha256 of the build that wrote it, a line for each file: how it was written, its fingerprint, the
+#             sha256 of the lab's own lines in it, the fingerprint of what was there, the number of the backup, and the
+#             file; `aside` is a file that was only taken away, `stanza` one that lost part of its lines. Further lines:
+#             `boots BRIDGE`, `folder FOLDER` made for a file, `edited N FILE` for a file that was changed and then adopted.
+
+KG_ADOPT=''          # yes: --adopt, what is in the way is set aside
+KG_CANNOT=()         # why the lab cannot be persisted here, with its place
+KG_WANT_HOW=()       # number -> whole, block, rules or link
+KG_WANT_MODE=()      # number -> octal mode
+KG_WANT_PATH=()      # number -> the file
+KG_WANT_TEXT=()      # number -> its text, or what the link leads to
+KG_WANT_PLACE=()     # number -> where the DSL asks for it
+KG_WANT_BOOTS=()     # the bridges that the boot makes
+declare -A KG_HAD=() # file -> what the manifest says of it
+KG_HAD_PATHS=()      # the same files, in order
+KG_HAD_BOOTS=()      # as KG_WANT_BOOTS
+KG_HAD_FOLDERS=()    # the folders that were made
+KG_HAD_BUILD=''      # the build that wrote the manifest
+KG_EDITED=()         # "NUMBER FILE": backups of files that were changed and then adopted
+KG_NEXT_BACKUP=1     # the first number that no backup has
+KG_ENTRIES=''        # the lines of the manifest that is to be written
+KG_STRANGE=()        # what is in the way: the file and why
+KG_STAYS=()          # what cannot be given back: the file and why
+KG_OWN=''            # the lab's own lines, which kg_cut found
+KG_RULES=()          # numbers of the changes that are rules, to be tried first
+
+# kg_boot WHAT WORD...: a statement of kg_persistence.
+#   file whole|block|rules MODE PATH, text on standard input
+#   link PATH TARGET
+#   bridge NAME            the boot makes it, and `up` takes it as right
+#   rival STYLE LINK       no other file of this style may configure the link
+#   reader REMEDY PATH...  one of the paths is there on a host whose boot reads the files
+#   reload WORD...         told to the running system once its files have changed
+#   cannot REASON          why this lab cannot be persisted
+kg_boot() {
+  local text='' place="${KG_FILE}:${KG_LINE}: ${KG_TEXT}"
+  case ${KG_PASS}:$1 in
+    persist:file)
+      IFS= read -r -d '' text || :
+      kg_keep "$2" "$3" "$4" "${text}" "${place}"
+      ;;
+    persist:link) kg_keep link - "$2" "$3" "${place}" ;;
+    persist:bridge) KG_WANT_BOOTS+=("$2") ;;
+    persist:rival) KG_RIVALS+=("$2 $3 ${place}") ;;
+    persist:reader) kg_need_reader "${@:2}" ;;
+    persist:cannot) KG_CANNOT+=("$2  (${place})") ;;
+    reload:reload) kg_tell_command "${@:2}" ;;
+    *) ;;
+  esac
+}
+
+# kg_keep HOW MODE PATH TEXT PLACE
+kg_keep() {
+  KG_WANT_HOW+=("$1")
+  KG_WANT_MODE+=("$2")
+  KG_WANT_PATH+=("$3")
+  KG_WANT_TEXT+=("$4")
+  KG_WANT_PLACE+=("$5")
+}
+
+# kg_tell_command WORD...: for the running system.
+kg_tell_command() {
+  local said
+  kg_quote "$@"
+  if ! type -P "$1" >/dev/null || [[ $1 == systemctl && ! -d /run/systemd/system ]]; then
+    kg_note "there is nobody here to be told: ${REPLY}"
+  elif said=$("$@" 2>&1 </dev/null 6>&- 9>&-); then
+    kg_note "${REPLY}"
+  else
+    kg_warn "the files are in place, but \`${REPLY}\` failed:" "${said:-it does not say why}"
+  fi
+}
+
+# kg_read_persistence: KG_WANT_* and what goes with them.
+kg_read_persistence() {
+  local KG_PASS=persist
+  KG_CANNOT=() KG_RIVALS=() KG_READERS=() KG_WANT_BOOTS=()
+  KG_WANT_HOW=() KG_WANT_MODE=() KG_WANT_PATH=() KG_WANT_TEXT=() KG_WANT_PLACE=()
+  kg_persistence
+}
+
+# kg_tell_system: the reloads.
+kg_tell_system() {
+  local KG_PASS=reload
+  [[ -n ${KG_ROOT} ]] || kg_persistence
+}
+
+# kg_read_manifest: KG_HAD and what goes with it; status 1 when it is not as it was written.
+kg_read_manifest() {
+  local line path entry print number='^(boots [A-Za-z0-9_.-]+|folder /.*|edited [1-9][0-9]* /.*)$'
+  print='(absent|other|link:[^ ]*|[0-9a-f]{64}:[0-7]+)'
+  entry="^((whole|block|rules|link|aside|stanza) ${print} (-|[0-9a-f]{64}) ${print} (-|[1-9][0-9]*)) (/.*)$"
+  KG_HAD=() KG_HAD_PATHS=() KG_HAD_BOOTS=() KG_HAD_FOLDERS=() KG_HAD_BUILD='' KG_EDITED=() KG_NEXT_BACKUP=1
+  [[ -e ${KG_STORE}/manifest ]] || return 0
+  {
+    read -r line
+    [[ ${line} =~ ^kvmgen\ 1\ [0-9a-f]{64}$ ]] || return 1
+    KG_HAD_BUILD=${line##* }
+    while IFS= read -r line; do
+      if [[ ${line} =~ ${entry} ]]; then
+        path=${BASH_REMATCH[7]}
+        KG_HAD_PATHS+=("${path}")
+        KG_HAD[${path}]=${BASH_REMATCH[1]}
+        kg_count_backup "${BASH_REMATCH[6]}"
+      elif [[ ${line} =~ ${number} ]]; then
+        case ${line} in
+          boots*) KG_HAD_BOOTS+=("${line#* }") ;;
+          folder*) KG_HAD_FOLDERS+=("${line#* }") ;;
+          *)
+            KG_EDITED+=("${line#* }")
+            line=${line#* }
+            kg_count_backup "${line%% *}"
+            ;;
+        esac
+      else
+        return 1
+      fi
+    done
+  } 2>/dev/null <"${KG_STORE}/manifest"
+}
+
+# kg_count_backup NUMBER: it is taken.
+kg_count_backup() {
+  [[ $1 == - || $1 -lt ${KG_NEXT_BACKUP} ]] || KG_NEXT_BACKUP=$(($1 + 1))
+}
+
+# kg_take_backup PATH: REPLY is the number under which the file is going to be kept.
+kg_take_backup() {
+  REPLY=${KG_NEXT_BACKUP}
+  KG_BACKUPS[REPLY]=$1
+  KG_NEXT_BACKUP=$((REPLY + 1))
+}
+
+# kg_enter_file HOW WROTE OWN WAS BACKUP PATH: a line of the new manifest.
+kg_enter_file() {
+  KG_ENTRIES+="$*"$'\n'
+}
+
+# ---- The lab's own lines in a file of others ----
+
+# kg_cut TEXT: REPLY is the text without what is between the lab's marks, KG_OWN what was. Status 1 when a mark has no end.
+kg_cut() {
+  local text=$'\n'$1 out='' part begin=$'\n'"# kvmgen:${KG_LAB} begin"$'\n' end="# kvmgen:${KG_LAB} end"$'\n'
+  KG_OWN=''
+  while [[ ${text} == *"${begin}"* ]]; do
+    part=${text%%"${begin}"*}
+    [[ -z ${part} ]] || out+=${part#?}$'\n'
+    text=${text#*"${begin}"}
+    if [[ ${text} != *"${end}"* ]]; then
+      REPLY=$1
+      return 1
+    fi
+    KG_OWN+=${text%%"${end}"*}
+    text=$'\n'${text#*"${end}"}
+  done
+  REPLY=${out}${text#?}
+}
+
+# kg_mark TEXT: REPLY is it between the lab's marks.
+kg_mark() {
+  REPLY="# kvmgen:${KG_LAB} begin"$'\n'"$1# kvmgen:${KG_LAB} end"$'\n'
+}
+
+# kg_join_block TEXT LINES: REPLY is the text with the lines at its end.
+kg_join_block() {
+  local text=$1
+  [[ -z ${text} || ${text} == *$'\n' ]] || text+=$'\n'
+  kg_mark "$2"
+  REPLY=${text}${REPLY}
+}
+
+# kg_join_rules TEXT RULES: REPLY is the text of iptables-restore with each table's rules at the end of that table, or
+# with a table of their own. The lab's rules that somebody saved while it was up are not kept twice.
+kg_join_rules() {
+  local line table='' out='' rest=''
+  local -A rules=() chains=() seen=()
+  while IFS= read -r line; do
+    case ${line} in
+      '*'*) table=${line#?} ;;
+      COMMIT) ;;
+      *)
+        rules[${table}]+=${line}$'\n'
+        [[ ${line} != :* ]] || chains["${table} ${line%% *}"]=yes
+        ;;
+    esac
+  done < <(printf '%s' "$2")
+  table=''
+  while IFS= read -r line || [[ -n ${line} ]]; do
+    case ${line} in
+      '*'*)
+        table=${line#?}
+        table=${table%%[[:space:]]*}
+        ;;
+      COMMIT*)
+        if [[ -n ${rules[${table:--}]-} ]]; then
+          seen[${table}]=yes
+          kg_mark "${rules[${table}]}"
+          out+=${REPLY}
+        fi
+        table=''
+        ;;
+      :*) [[ -z ${chains["${table} ${line%% *}"]-} ]] || continue ;;
+      *)
+        rest=${line#*-A }
+        [[ -z ${chains["${table} :${rest%% *}"]-} ]] || continue
+        [[ "${line} " != *" --comment kvmgen:${KG_LAB} "* && ${line} != *" --comment \"kvmgen:${KG_LAB}\" "* ]] || continue
+        ;;
+    esac
+    out+=${line}$'\n'
+  done < <(printf '%s' "$1")
+  while IFS= read -r line; do
+    [[ ${line} == '*'* && -z ${seen[${line#?}]-} ]] || continue
+    table=${line#?}
+    kg_mark "${line}"$'\n'"${rules[${table}]}COMMIT"$'\n'
+    out+=${REPLY}
+  done < <(printf '%s' "$2")
+  REPLY=${out}
+}
+
+# kg_try_rules NUMBER: whether iptables-restore takes the file that is to be; KG_SAID is why not. It is tried in a network
+# namespace of its own. Where that does not take the file as it was either (it names a set that is not there), the lab's
+# own rules are tried alone.
+kg_try_rules() {
+  local path=${KG_CHANGE_PATH[$1]} text=${KG_CHANGE_TEXT[$1]} k
+  if ! type -P iptables-restore unshare >/dev/null || [[ ${EUID} -ne 0 ]]; then
+    KG_SAID='iptables-restore and unshare are missing, with which the rules are tried first'
+    [[ -n ${KG_ROOT} ]]
+    return
+  fi
+  kg_restore_test "${text}" && return
+  KG_SAID="iptables-restore does not take ${path} with the lab's rules: ${REPLY}"
+  [[ -e ${KG_ROOT}${path} ]] || return 1
+  kg_read_file "${KG_ROOT}${path}"
+  kg_restore_test "${KG_FILE_TEXT}" && return 1
+  for k in "${!KG_WANT_PATH[@]}"; do
+    [[ ${KG_WANT_PATH[k]} == "${path}" ]] || continue
+    kg_restore_test "${KG_WANT_TEXT[k]}" || return 1
+  done
+  kg_note "iptables-restore does not take ${path} as it was either, so only the lab's own rules were tried"
+}
+
+# kg_restore_test TEXT: REPLY is what iptables-restore says.
+kg_restore_test() {
+  REPLY=$(
+    trap '' HUP INT TERM
+    printf '%s' "$1" 2>/dev/null | unshare -n iptables-restore --test 2>&1
+  )
+}
+
+# ---- What there is to do ----
+
+# kg_strange PATH WHY [PLACE]: something in the way.
+kg_strange() {
+  KG_STRANGE+=("$1: $2${3+  ($3)}")
+}
+
+# kg_resolve PATH: REPLY is the file that a shared file is, where its name is a symbolic link.
+kg_resolve() {
+  local path=$1 target tries
+  for ((tries = 0; tries < 10; tries++)); do
+    [[ -L ${KG_ROOT}${path} ]] || break
+    target=$(readlink -- "${KG_ROOT}${path}")
+    if [[ ${target} == /* ]]; then
+      path=${target}
+    else
+      path=${path%/*}/${target}
+    fi
+  done
+  REPLY=${path}
+}
+
+# kg_plan_wanted: KG_CHANGE_* for what the lab has the boot read, and its lines of the manifest.
+kg_plan_wanted() {
+  local k
+  local -A planned=()
+  KG_CHANGE_PATH=() KG_CHANGE_OLD=() KG_CHANGE_NEW=() KG_CHANGE_FROM=() KG_CHANGE_TEXT=()
+  KG_BACKUPS=() KG_RULES=() KG_STRANGE=() KG_STAYS=() KG_ENTRIES=''
+  kg_fill_in_macs
+  kg_find_rivals
+  for k in ${KG_WANT_PATH[@]+"${!KG_WANT_PATH[@]}"}; do
+    case ${KG_WANT_HOW[k]} in
+      whole | link) kg_plan_whole "${k}" ;;
+      *) kg_plan_part "${k}" ;;
+    esac
+    planned[${KG_WANT_PATH[k]}]=yes
+  done
+  for k in ${KG_RIVAL_PATH[@]+"${!KG_RIVAL_PATH[@]}"}; do
+    [[ -n ${planned[${KG_RIVAL_PATH[k]}]-} ]] || kg_plan_rival "${k}"
+    planned[${KG_RIVAL_PATH[k]}]=yes
+  done
+  for k in ${KG_HAD_PATHS[@]+"${KG_HAD_PATHS[@]}"}; do
+    [[ -z ${planned[${k}]-} ]] || continue
+    if kg_still_aside "${k}"; then
+      kg_enter_file "${KG_HAD[${k}]}" "${k}"
+    else
+      kg_plan_restore "${k}"
+    fi
+  done
+  for k in ${KG_STAYS[@]+"${KG_STAYS[@]}"}; do
+    if [[ -z ${KG_ADOPT} ]]; then KG_STRANGE+=("${k}"); fi
+  done
+}
+
+# kg_fill_in_macs: `@mac:NIC@` in a text is the MAC that the NIC has now.
+kg_fill_in_macs() {
+  local k nic mac
+  for k in ${KG_WANT_TEXT[@]+"${!KG_WANT_TEXT[@]}"}; do
+    while [[ ${KG_WANT_TEXT[k]} == *@mac:*@* ]]; do
+      nic=${KG_WANT_TEXT[k]#*@mac:}
+      nic=${nic%%@*}
+      mac=''
+      if [[ -n ${KG_ROOT} ]]; then
+        KG_CANNOT+=("the MAC of ${nic} is not known below ${KG_ROOT}: give the network a \`mac\` (${KG_WANT_PLACE[k]})")
+      else
+        { read -r mac <"/sys/class/net/${nic}/address"; } 2>/dev/null || :
+        [[ ${mac} =~ ^([0-9a-f]{2}:){5}[0-9a-f]{2}$ ]] ||
+          KG_CANNOT+=("there is no ${nic} with a MAC, which its bridge is to have (${KG_WANT_PLACE[k]})")
+      fi
+      KG_WANT_TEXT[k]=${KG_WANT_TEXT[k]//"@mac:${nic}@"/"${mac}"}
+    done
+  done
+}
+
+# kg_plan_whole NUMBER: a file or link of the lab's own.
+kg_plan_whole() {
+  local path=${KG_WANT_PATH[$1]} how=${KG_WANT_HOW[$1]} text=${KG_WANT_TEXT[$1]} now new from=text was=absent backup=-
+  kg_fingerprint "${KG_ROOT}${path}"
+  now=${REPLY}
+  if [[ ${how} == link ]]; then
+    from='link'
+    new=link:${text//[[:space:]]/?}
+  else
+    kg_fingerprint_text "${text}" "${KG_WANT_MODE[$1]}"
+    new=${REPLY}
+  fi
+  if kg_had "${path}" && [[ ${KG_HAD_HOW} != aside || ${now} == absent ]]; then
+    was=${KG_HAD_WAS} backup=${KG_HAD_BACKUP}
+    if [[ ${now} != "${new}" && ${now} != absent && ${now} != "${KG_HAD_WROTE}" ]]; then
+      kg_adopt_edited "${path}" "${KG_WANT_PLACE[$1]}"
+    fi
+  elif [[ ${now} != absent ]]; then
+    kg_adopt "${path}" "${now}" "${KG_WANT_PLACE[$1]}" 'this lab did not write it'
+    was=${now} backup=${REPLY}
+  fi
+  [[ ${now} == "${new}" ]] || kg_change "${path}" "${now}" "${new}" "${from}" "${text}"
+  kg_enter_file "${how}" "${new}" - "${was}" "${backup}" "${path}"
+}
+
+# kg_had PATH: whether the manifest has it: KG_HAD_HOW, KG_HAD_WROTE, KG_HAD_OWN, KG_HAD_WAS, KG_HAD_BACKUP.
+kg_had() {
+  [[ -n ${KG_HAD[$1]-} ]] || return 1
+  read -r KG_HAD_HOW KG_HAD_WROTE KG_HAD_OWN KG_HAD_WAS KG_HAD_BACKUP < <(printf '%s\n' "${KG_HAD[$1]}")
+}
+
+# kg_adopt PATH FINGERPRINT PLACE WHY: what is there is set aside, by --adopt: REPLY is the number of its backup.
+kg_adopt() {
+  REPLY=-
+  case ${KG_ADOPT}:$2 in
+    *:other) kg_strange "$1" 'it is neither a file nor a link, and cannot be set aside' "$3" ;;
+    *:unread) kg_strange "$1" 'it cannot be read' "$3" ;;
+    yes:*) kg_take_backup "$1" ;;
+    *) kg_strange "$1" "$4" "$3" ;;
+  esac
+}
+
+# kg_adopt_edited PATH [PLACE]: a file of the lab's that somebody has changed. What it was first stays the original.
+kg_adopt_edited() {
+  if [[ -n ${KG_ADOPT} ]]; then
+    kg_take_backup "$1"
+    KG_EDITED+=("${REPLY} $1")
+  else
+    kg_strange "$1" 'it was changed since' "${@:2}"
+  fi
+}
+
+# kg_plan_part NUMBER: the lab's lines in a file that others share.
+kg_plan_part() {
+  local path=${KG_WANT_PATH[$1]} how=${KG_WANT_HOW[$1]} text=${KG_WANT_TEXT[$1]} now new base mode from=part k was backup=-
+  kg_resolve "${path}"
+  path=${REPLY}
+  KG_WANT_PATH[$1]=${path}
+  kg_fingerprint "${KG_ROOT}${path}"
+  now=${REPLY} was=${REPLY}
+  case ${now} in
+    absent) from=text mode=${KG_WANT_MODE[$1]#0} ;;
+    [0-9a-f]*:*) mode=${now#*:} ;;
+    *)
+      kg_strange "${path}" 'it is not a file that can be read' "${KG_WANT_PLACE[$1]}"
+      return
+      ;;
+  esac
+  if ! kg_read_file "${KG_ROOT}${path}"; then
+    kg_strange "${path}" 'it holds a NUL' "${KG_WANT_PLACE[$1]}"
+    return
+  fi
+  if ! kg_cut "${KG_FILE_TEXT}"; then
+    kg_strange "${path}" "the mark of this lab in it has no end" "${KG_WANT_PLACE[$1]}"
+    return
+  fi
+  base=${REPLY}
+  if kg_had "${path}"; then
+    was=${KG_HAD_WAS} backup=${KG_HAD_BACKUP}
+    if [[ -n ${KG_OWN} ]]; then
+      kg_fingerprint_text "${KG_OWN}" 0
+      [[ ${REPLY%:*} == "${KG_HAD_OWN}" ]] || kg_adopt_edited "${path}" "${KG_WANT_PLACE[$1]}"
+    fi
+    [[ ${KG_HAD_HOW} != stanza ]] || how=stanza
+  elif [[ -n ${KG_OWN} ]]; then
+    kg_adopt "${path}" "${now}" "${KG_WANT_PLACE[$1]}" "there are lines of this lab in it that \`persist\` did not write"
+    backup=${REPLY}
+  elif [[ ${now} != absent ]]; then
+    kg_take_backup "${path}"
+    backup=${REPLY}
+  fi
+  for k in ${KG_RIVAL_PATH[@]+"${!KG_RIVAL_PATH[@]}"}; do
+    [[ ${KG_RIVAL_PATH[k]} == "${path}" ]] || continue
+    kg_drop_stanzas "${base}" "${KG_RIVAL_LINK[k]}"
+    base=${REPLY} how=stanza
+    [[ -n ${KG_ADOPT} ]] || kg_strange "${path}" "it configures ${KG_RIVAL_LINK[k]}" "${KG_RIVAL_PLACE[k]}"
+  done
+  if [[ ${KG_WANT_HOW[$1]} == rules ]]; then
+    kg_join_rules "${base}" "${text}"
+  else
+    kg_join_block "${base}" "${text}"
+  fi
+  new=${REPLY}
+  if [[ ${new} != "${KG_FILE_TEXT}" ]]; then
+    [[ ${KG_WANT_HOW[$1]} != rules ]] || KG_RULES+=("${#KG_CHANGE_PATH[@]}")
+    text=${new}
+    kg_fingerprint_text "${text}" "${mode}"
+    kg_change "${path}" "${now}" "${REPLY}" "${from}" "${text}"
+    now=${REPLY}
+  fi
+  kg_cut "${new}"
+  kg_fingerprint_text "${KG_OWN}" 0
+  kg_enter_file "${how}" "${now}" "${REPLY%:*}" "${was}" "${backup}" "${path}"
+}
+
+# kg_plan_restore PATH: gives back what was there before the lab, if the file is still as the lab left it. Of a file that
+# others have changed as well, only the lab's lines go. What cannot be given back is in KG_STAYS.
+kg_plan_restore() {
+  local path=$1 now backup
+  kg_had "${path}"
+  backup=${KG_STORE}/backup/${KG_HAD_BACKUP}
+  kg_fingerprint "${KG_ROOT}${path}"
+  now=${REPLY}
+  [[ ${now} != "${KG_HAD_WAS}" ]] || return 0
+  if [[ ${now} == "${KG_HAD_WROTE}" ]]; then
+    if [[ ${KG_HAD_WAS} == absent ]]; then
+      kg_change "${path}" "${now}" absent gone
+      return
+    fi
+    kg_fingerprint "${backup}"
+    if [[ ${REPLY} == "${KG_HAD_WAS}" ]]; then
+      kg_change "${path}" "${now}" "${KG_HAD_WAS}" "${backup}"
+      return
+    fi
+    kg_stay "${path}" 'the backup of what was there is damaged'
+    return
+  fi
+  case ${KG_HAD_HOW}:${now} in
+    block:*:* | rules:*:*)
+      if kg_read_file "${KG_ROOT}${path}" && kg_cut "${KG_FILE_TEXT}"; then
+        kg_restore_part "${path}" "${now}" "${REPLY}" && return
+      fi
+      ;;
+    whole:absent | link:absent) # who removed it has done half of it
+      if [[ ${KG_HAD_WAS} == absent ]]; then return; fi
+      ;;
+    *) ;;
+  esac
+  if [[ ${KG_HAD_WAS} == absent ]]; then
+    kg_stay "${path}" 'it was changed since'
+  else
+    kg_stay "${path}" "it was changed since; what was there before is ${backup}"
+  fi
+}
+
+# kg_restore_part PATH FINGERPRINT REST: takes the lab's lines out, if they are as they were written. A file that held
+# nothing but lines of labs goes with the last of them.
+kg_restore_part() {
+  local path=$1 now=$2 rest=$3 was=''
+  kg_fingerprint_text "${KG_OWN}" 0
+  [[ -n ${KG_OWN} && ${REPLY%:*} == "${KG_HAD_OWN}" ]] || return 1
+  if [[ -z ${rest} ]]; then
+    if [[ ${KG_HAD_WAS} != absent ]]; then
+      kg_read_file "${KG_STORE}/backup/${KG_HAD_BACKUP}"
+      was=${KG_FILE_TEXT}
+    fi
+    if [[ ${KG_HAD_WAS} == absent || ${was} == '# kvmgen:'*' begin'$'\n'* ]]; then
+      kg_change "${path}" "${now}" absent gone
+      return
+    fi
+  fi
+  kg_fingerprint_text "${rest}" "${now#*:}"
+  kg_change "${path}" "${now}" "${REPLY}" part "${rest}"
+}
+
+# kg_stay PATH WHY: it stays as it is, and in the manifest.
+kg_stay() {
+  KG_STAYS+=("$1: $2")
+  [[ -n ${KG_ADOPT} ]] || kg_enter_file "${KG_HAD[$1]}" "$1"
+}
+
+# kg_plan_store persist|unpersist: the changes of the stored script and of the manifest.
+kg_plan_store() {
+  local text="kvmgen 1 ${KG_HAD_BUILD}"$'\n'"${KG_ENTRIES}" name now own boots=(${KG_HAD_BOOTS[@]+"${KG_HAD_BOOTS[@]}"})
+  kg_find_folders
+  if [[ $1 == persist ]]; then
+    text="kvmgen 1 ${KG_SHA256}"$'\n'"${KG_ENTRIES}"
+    boots=(${KG_WANT_BOOTS[@]+"${KG_WANT_BOOTS[@]}"})
+  fi
+  for name in ${boots[@]+"${boots[@]}"}; do text+="boots ${name}"$'\n'; done
+  for name in ${KG_HAD_FOLDERS[@]+"${KG_HAD_FOLDERS[@]}"} ${KG_MAKE_FOLDERS[@]+"${KG_MAKE_FOLDERS[@]}"}; do
+    text+="folder ${name}"$'\n'
+  done
+  for name in ${KG_EDITED[@]+"${KG_EDITED[@]}"}; do text+="edited ${name}"$'\n'; done
+  KG_SPARE=()
+  [[ -n ${KG_ENTRIES} ]] || KG_SPARE=(${KG_HAD_FOLDERS[@]+"${KG_HAD_FOLDERS[@]}"})
+  for name in setup.sh manifest; do
+    kg_fingerprint "${KG_STORE}/${name}"
+    now=${REPLY}
+    if [[ -z ${KG_ENTRIES} ]]; then
+      [[ ${now} == absent ]] || kg_change "${KG_VAR}/persist/${name}" "${now}" absent gone
+    elif [[ ${name} == manifest ]]; then
+      kg_fingerprint_text "${text}" 600
+      [[ ${now} == "${REPLY}" ]] || kg_change "${KG_VAR}/persist/manifest" "${now}" "${REPLY}" text "${text}"
+    elif [[ $1 == persist ]]; then
+      own=$(sha256sum <"$0") || kg_die 1 "cannot read $0"
+      own=${own%% *}:700
+      [[ ${now} == "${own}" ]] || kg_change "${KG_VAR}/persist/setup.sh" "${now}" "${own}" "$0"
+    fi
+  done
+}
+
+# Rivals: files of the host's that configure a link which the lab's own files configure. The boot would read both. With
+# --adopt they are set aside; of a file of ifupdown only the link's stanzas go.
+
+KG_RIVALS=()      # "STYLE LINK PLACE": no other file of this style may configure the link
+KG_READERS=()     # the remedies for what has to be there for the lab's files to be read, where it is not
+KG_RIVAL_PATH=()  # number -> a file that does
+KG_RIVAL_LINK=()  # number -> the link
+KG_RIVAL_PLACE=() # number -> where the DSL asks for it
+KG_RIVAL_WAY=()   # number -> aside, stanza, or why it cannot be set aside
+
+# kg_need_reader REMEDY PATH...: KG_READERS has the remedy where none of the paths is there.
+kg_need_reader() {
+  local path remedy=$1
+  [[ -z ${KG_ROOT} ]] || return 0
+  shift
+  for path in "$@"; do
+    [[ ! -e ${path} && ! -L ${path} ]] || return 0
+  done
+  KG_READERS+=("${remedy}   (there is no $1)")
+}
+
+# kg_find_rivals: KG_RIVAL_*.
+kg_find_rivals() {
+  local k style link place path
+  local -A own=()
+  KG_RIVAL_PATH=() KG_RIVAL_LINK=() KG_RIVAL_PLACE=() KG_RIVAL_WAY=()
+  for k in ${KG_WANT_PATH[@]+"${!KG_WANT_PATH[@]}"}; do own[${KG_WANT_PATH[k]}]=yes; done
+  for k in ${KG_RIVALS[@]+"${!KG_RIVALS[@]}"}; do
+    style=${KG_RIVALS[k]%% *}
+    place=${KG_RIVALS[k]#* }
+    link=${place%% *}
+    place=${place#* }
+    kg_files_of "${style}"
+    for path in ${KG_WORDS[@]+"${KG_WORDS[@]}"}; do
+      if [[ -n ${own[${path}]-} ]] || ! kg_configures "${style}" "${path}" "${KG_ROOT}${path}" "${link}"; then continue; fi
+      KG_RIVAL_PATH+=("${path}")
+      KG_RIVAL_LINK+=("${link}")
+      KG_RIVAL_PLACE+=("${place}")
+      KG_RIVAL_WAY+=("${REPLY}")
+    done
+  done
+}
+
+# kg_files_of STYLE: KG_WORDS: the files of that style, as the host calls them.
+kg_files_of() {
+  local path files=()
+  case $1 in
+    network-scripts | ifcfg) files=("${KG_ROOT}"/etc/sysconfig/network-scripts/ifcfg-*) ;;
+    wicked) files=("${KG_ROOT}"/etc/sysconfig/network/ifcfg-*) ;;
+    keyfile) files=("${KG_ROOT}"/etc/NetworkManager/system-connections/*) ;;
+    networkd) files=("${KG_ROOT}"/etc/systemd/network/*.net*) ;;
+    netplan) files=("${KG_ROOT}"/etc/netplan/*.yaml) ;;
+    ifupdown) files=("${KG_ROOT}"/etc/network/interfaces "${KG_ROOT}"/etc/network/interfaces.d/*) ;;
+    *) ;;
+  esac
+  KG_WORDS=()
+  for path in ${files[@]+"${files[@]}"}; do
+    case ${path} in
+      *'~' | *.bak | *.orig | *.rpmnew | *.rpmorig | *.rpmsave) ;; # no reader takes these
+      *) [[ ! -f ${path} ]] || KG_WORDS+=("${path#"${KG_ROOT}"}") ;;
+    esac
+  done
+}
+
+# kg_configures STYLE PATH FILE LINK: whether the file, whose place is PATH, configures the link; REPLY is how it can be
+# set aside.
+kg_configures() {
+  local line rest device='' indent='' beside='' seen=''
+  REPLY=aside
+  while IFS= read -r line || [[ -n ${line} ]]; do
+    rest=${line#"${line%%[![:space:]]*}"}
+    case $1:${rest} in
+      network-scripts:DEVICE=* | ifcfg:DEVICE=*)
+        device=${rest#DEVICE=}
+        device=${device//[\"\']/}
+        ;;
+      keyfile:interface-name=*) [[ ${rest#*=} != "$4" ]] || return 0 ;;
+      networkd:Name=*) [[ " ${rest#Name=} " != *" $4 "* ]] || return 0 ;;
+      ifupdown:iface*)
+        if [[ "${rest//$'\t'/ } " == "iface $4 "* ]]; then
+          REPLY=stanza
+          return 0
+        fi
+        ;;
+      netplan:"$4:"* | netplan:"\"$4\":"*)
+        seen=yes
+        indent=${line%%[![:space:]]*}
+        ;;
+      netplan:*'{'*) [[ " ${rest//[\"\'\{\},:]/ } " != *" $4 "* ]] || seen=yes beside=yes ;;
+      netplan:[!#-]*:*)
+        [[ ${#indent} -eq 0 && -n ${line%%[![:space:]]*} ]] || [[ -n ${indent} && ${line%%[![:space:]]*} == "${indent}" ]] || continue
+        case ${rest} in
+          version:* | renderer:* | ethernets:* | bridges:* | network:*) ;;
+          *) beside+=${line%%[![:space:]]*}${rest%%:*}$'\n' ;;
+        esac
+        ;;
+      *) ;;
+    esac
+  done 2>/dev/null <"$3"
+  case $1 in
+    network-scripts | ifcfg) [[ ${device:-${2##*/ifcfg-}} == "$4" ]] ;;
+    wicked) [[ ${2##*/} == "ifcfg-$4" ]] ;;
+    netplan)
+      [[ -n ${seen} ]] || return 1
+      kg_alone_in_netplan "${indent}" "${beside}" || REPLY="it configures $4 among others, which \`persist\` cannot take apart: take $4 out of it"
+      ;;
+    *) return 1 ;;
+  esac
+}
+
+# kg_alone_in_netplan INDENT KEYS: whether none of the keys, a line each with its indent, is that of another device.
+kg_alone_in_netplan() {
+  local key
+  [[ $2 != yes && -n $1 ]] || return 1
+  while IFS= read -r key; do
+    [[ -z ${key} || ${key%%[![:space:]]*} != "$1" ]] || return 1
+  done < <(printf '%s' "$2")
+}
+
+# kg_drop_stanzas TEXT LINK: REPLY is a file of ifupdown without what it says of the link (interfaces(5)).
+kg_drop_stanzas() {
+  local line words word kept out='' waiting='' inside=''
+  while IFS= read -r line || [[ -n ${line} ]]; do
+    IFS=$' \t' read -r -a words < <(printf '%s\n' "${line}")
+    case ${words[0]-} in
+      '' | '#'*) # those before the next stanza are the next one's
+        waiting+=${line}$'\n'
+        continue
+        ;;
+      iface)
+        inside=''
+        [[ ${words[1]-} != "$2" ]] || inside=yes
+        ;;
+      auto | allow-*)
+        inside=''
+        kept=${words[0]}
+        for word in ${words[@]+"${words[@]:1}"}; do [[ ${word} == "$2" ]] || kept+=" ${word}"; done
+        if [[ ${kept} == "${words[0]}" ]]; then
+          out+=${waiting} waiting=''
+          continue
+        elif [[ " ${words[*]-} " == *" $2 "* ]]; then
+          line=${kept}
+        fi
+        ;;
+      mapping | source* | no-auto-down | no-scripts | rename | template) inside='' ;;
+      *) ;;
+    esac
+    if [[ -n ${inside} ]]; then
+      [[ ${words[0]} != iface ]] || out+=${waiting}
+      waiting=''
+      continue
+    fi
+    out+=${waiting}${line}$'\n'
+    waiting=''
+  done < <(printf '%s' "$1")
+  REPLY=${out}${waiting}
+}
+
+# kg_plan_rival NUMBER: it is set aside, by --adopt.
+kg_plan_rival() {
+  local path=${KG_RIVAL_PATH[$1]} now text backup was k
+  if [[ ${KG_RIVAL_WAY[$1]} != aside && ${KG_RIVAL_WAY[$1]} != stanza ]]; then
+    kg_strange "${path}" "${KG_RIVAL_WAY[$1]}" "${KG_RIVAL_PLACE[$1]}"
+    return
+  fi
+  kg_fingerprint "${KG_ROOT}${path}"
+  now=${REPLY} was=${REPLY}
+  if [[ -n ${KG_ADOPT} ]] && kg_had "${path}"; then
+    was=${KG_HAD_WAS} backup=${KG_HAD_BACKUP}
+    [[ ${now} == "${KG_HAD_WROTE}" ]] || kg_adopt_edited "${path}"
+  else
+    kg_adopt "${path}" "${now}" "${KG_RIVAL_PLACE[$1]}" "it configures ${KG_RIVAL_LINK[$1]}"
+    backup=${REPLY}
+    [[ ${backup} != - ]] || return 0
+  fi
+  if [[ ${KG_RIVAL_WAY[$1]} == aside ]]; then
+    kg_change "${path}" "${now}" absent gone
+    kg_enter_file aside absent - "${was}" "${backup}" "${path}"
+    return
+  fi
+  if ! kg_read_file "${KG_ROOT}${path}"; then
+    kg_strange "${path}" 'it holds a NUL' "${KG_RIVAL_PLACE[$1]}"
+    return
+  fi
+  text=${KG_FILE_TEXT}
+  for k in "${!KG_RIVAL_PATH[@]}"; do
+    [[ ${KG_RIVAL_PATH[k]} == "${path}" ]] || continue
+    kg_drop_stanzas "${text}" "${KG_RIVAL_LINK[k]}"
+    text=${REPLY}
+  done
+  kg_fingerprint_text "${text}" "${now#*:}"
+  kg_change "${path}" "${now}" "${REPLY}" text "${text}"
+  kg_enter_file stanza "${REPLY}" - "${was}" "${backup}" "${path}"
+}
+
+# kg_still_aside PATH: whether what was taken away for a rival of the lab's is still so, and the lab still wants it.
+kg_still_aside() {
+  kg_had "$1"
+  [[ ${#KG_RIVALS[@]} -gt 0 && (${KG_HAD_HOW} == aside || ${KG_HAD_HOW} == stanza) ]] || return 1
+  kg_fingerprint "${KG_ROOT}$1"
+  [[ ${REPLY} == "${KG_HAD_WROTE}" ]] && kg_was_rival "$1"
+}
+
+# kg_was_rival PATH: whether its backup configures a link of the lab's.
+kg_was_rival() {
+  local k link
+  for k in ${KG_RIVALS[@]+"${!KG_RIVALS[@]}"}; do
+    link=${KG_RIVALS[k]#* }
+    kg_configures "${KG_RIVALS[k]%% *}" "$1" "${KG_STORE}/backup/${KG_HAD_BACKUP}" "${link%% *}" && return
+  done
+  return 1
+}
+
+# `persist` and `unpersist`: what makes the lab survive a reboot, written all or not at all, and taken back.
+
+# kg_begin_persisting: root and locks; what a killed run left is taken back first. With -n, nothing.
+kg_begin_persisting() {
+  kg_integrity || exit 9 # also where the damage is in there
+  if [[ -n ${KG_ROOT} ]]; then
+    [[ -d ${KG_ROOT} ]] || kg_die 2 "\`--root ${KG_ROOT}\` is not a folder"
+    KG_ROOT=$(cd -P -- "${KG_ROOT}" && pwd -P)
+    [[ ${KG_ROOT} != / ]] || KG_ROOT=''
+  fi
+  KG_STORE=${KG_ROOT}${KG_VAR}/persist
+  if [[ -z ${KG_DRY} ]]; then
+    [[ ${EUID} -eq 0 ]] || kg_die 5 "the files of a host's boot are changed by root only"
+    [[ -n ${KG_ROOT} ]] || kg_lock
+    { exec 6<"${KG_ROOT:-${KG_RUN%/*}}"; } 2>/dev/null || kg_die 1 "cannot read ${KG_ROOT:-${KG_RUN%/*}}"
+    flock -w "${KG_WAIT:-10}" 6 || kg_die 7 'another run is changing the files of this boot' '--wait SECONDS waits for it'
+    kg_note_signals
+    kg_heal
+  elif [[ -e ${KG_STORE}/intent ]]; then
+    kg_warn 'a run was killed in the middle: the next one takes back what it did'
+  fi
+  kg_read_manifest || kg_die 9 "${KG_STORE}/manifest is not as it was written" "what was there before is in ${KG_STORE}/backup"
+}
+
+# kg_persist: writes the files that the host's boot reads.
+kg_persist() {
+  local n
+  if [[ -z ${KG_ROOT} && -e ${KG_RUN}/guard ]]; then
+    kg_die 10 'the move of the uplink is not confirmed yet' 'log in anew and run: setup.sh confirm'
+  fi
+  kg_begin_persisting
+  kg_read_persistence
+  [[ ${#KG_CANNOT[@]} -eq 0 ]] || kg_die 5 "this lab cannot be persisted; nothing was changed" "${KG_CANNOT[@]}"
+  kg_find_source
+  [[ ${#KG_READERS[@]} -eq 0 ]] || kg_die 5 "nothing here would read these files at boot; nothing was changed. First:" "${KG_READERS[@]}"
+  kg_plan_wanted
+  [[ ${#KG_CANNOT[@]} -eq 0 ]] || kg_die 5 "this lab cannot be persisted; nothing was changed" "${KG_CANNOT[@]}"
+  [[ ${#KG_STRANGE[@]} -eq 0 ]] || kg_die 6 'something that this lab did not write is in the way; nothing was changed' \
+    "${KG_STRANGE[@]}" '--adopt sets it aside, and unpersist gives it back'
+  for n in ${KG_RULES[@]+"${KG_RULES[@]}"}; do
+    kg_try_rules "${n}" || kg_die 1 "${KG_SAID}" 'nothing was changed'
+  done
+  kg_plan_store persist
+  if [[ ${#KG_CHANGE_PATH[@]} -eq 0 ]]; then
+    kg_say "${KG_LAB} is persisted: nothing to do"
+  elif [[ -n ${KG_DRY} ]]; then
+    kg_show_changes
+  else
+    kg_swap
+    kg_tell_system
+    kg_say "${KG_LAB} is persisted: the next boot of ${KG_ROOT:-this host} brings it up"
+    kg_warn_of_firewalld
+  fi
+}
+
+# kg_unpersist: gives back what was there before.
+kg_unpersist() {
+  local path
+  kg_begin_persisting
+  if [[ ! -e ${KG_STORE}/manifest ]]; then
+    kg_say "${KG_LAB} is not persisted: nothing to do"
+    return
+  fi
+  for path in ${KG_HAD_PATHS[@]+"${KG_HAD_PATHS[@]}"}; do kg_plan_restore "${path}"; done
+  kg_plan_store unpersist
+  if [[ -n ${KG_DRY} ]]; then
+    kg_show_changes
+    return
+  fi
+  kg_read_persistence
+  kg_swap
+  kg_tell_system
+  if [[ ${#KG_STAYS[@]} -gt 0 ]]; then
+    kg_die 8 'what is still as this lab wrote it is taken back; this is left:' "${KG_STAYS[@]}"
+  fi
+  kg_say "${KG_LAB} is not persisted any more: the files are as they were"
+}
+
+# kg_find_source: a file of interfaces.d is read only where /etc/network/interfaces says so.
+kg_find_source() {
+  local path words text=${KG_ROOT}/etc/network/interfaces line
+  for path in ${KG_WANT_PATH[@]+"${KG_WANT_PATH[@]}"}; do
+    [[ ${path} == /etc/network/interfaces.d/* ]] || continue
+    while read -r -a words; do
+      line=${words[*]-}
+      case ${line} in
+        'source /etc/network/interfaces.d/*' | 'source interfaces.d/*') return 0 ;;
+        'source-directory '*interfaces.d | 'source-directory '*interfaces.d/) [[ ${path##*/} == *[!A-Za-z0-9_-]* ]] || return 0 ;;
+        *) ;;
+      esac
+    done 2>/dev/null <"${text}"
+    KG_READERS+=("add to /etc/network/interfaces: source /etc/network/interfaces.d/*")
+    return
+  done
+}
+
+# kg_warn_of_firewalld: it is told about, never fought.
+kg_warn_of_firewalld() {
+  local file name
+  [[ -z ${KG_ROOT} ]] || return 0
+  for file in /proc/[0-9]*/comm; do
+    { read -r name <"${file}"; } 2>/dev/null || continue
+    [[ ${name} == firewalld ]] || continue
+    kg_warn 'firewalld runs: at boot and at each reload it throws out rules that are not its own' \
+      "the lab's unit brings them back at boot; after a reload run setup.sh up again"
+    return
+  done
+}
+
+# kg_show_changes: the difference, as `diff -u` shows it.
+kg_show_changes() {
+  local n path old
+  for n in "${!KG_CHANGE_PATH[@]}"; do
+    path=${KG_ROOT}${KG_CHANGE_PATH[n]}
+    [[ ${path} != "${KG_STORE}/"* ]] || continue
+    old=/dev/null
+    [[ ! -f ${path} || -L ${path} ]] || old=${path}
+    case ${KG_CHANGE_FROM[n]} in
+      link) printf '+ %s, a link to %s\n' "${path}" "${KG_CHANGE_TEXT[n]}" ;;
+      gone)
+        printf -- '- %s is removed\n' "${path}"
+        kg_diff "${path}" "${old}" /dev/null
+        ;;
+      text | part) kg_diff "${path}" "${old}" - < <(printf '%s' "${KG_CHANGE_TEXT[n]}") ;;
+      *) kg_diff "${path}" "${old}" "${KG_CHANGE_FROM[n]}" ;;
+    esac
+  done
+}
+
+# kg_diff NAME OLD NEW
+kg_diff() {
+  if type -P diff >/dev/null; then
+    diff -u --label "$1" --label "$1" "$2" "$3" || :
+  else
+    printf '~ %s\n' "$1"
+  fi
+}
+
+# kg_persisted: REPLY is no, yes, or what of it differs from the lab.
+kg_persisted() {
+  local path
+  KG_STORE=${KG_VAR}/persist
+  REPLY=no
+  [[ -e ${KG_STORE}/manifest ]] || return 0
+  REPLY="differs: ${KG_STORE}/manifest is not as it was written"
+  kg_read_manifest || return 0
+  for path in ${KG_HAD_PATHS[@]+"${KG_HAD_PATHS[@]}"}; do
+    kg_had "${path}"
+    kg_fingerprint "${path}"
+    case ${KG_HAD_HOW}:${REPLY} in
+      *:"${KG_HAD_WROTE}") continue ;;
+      block:*:* | rules:*:*)
+        if kg_read_file "${path}" && kg_cut "${KG_FILE_TEXT}"; then
+          kg_fingerprint_text "${KG_OWN}" 0
+          [[ ${REPLY%:*} != "${KG_HAD_OWN}" ]] || continue
+        fi
+        ;;
+      *) ;;
+    esac
+    REPLY="differs: ${path} was changed"
+    return
+  done
+  REPLY=yes
+  [[ ${KG_HAD_BUILD} == "${KG_SHA256}" ]] || REPLY='differs: another build of this lab was persisted'
+}
+
 # Shows without touching: the plain commands, what each operation is for, what would change, what stands.
 
 KG_EXPLAINED='' # an empty line, from the second operation on
@@ -4292,10 +5578,13 @@ kg_status() {
     3) state=down ;;
     *) state=partial ;;
   esac
+  kg_persisted
   if [[ -n ${KG_JSON} ]]; then
-    printf '{\n  "lab": "%s",\n  "state": "%s",\n  "objects": [%s\n  ]\n}\n' "${KG_LAB}" "${state}" "${rows}"
+    kg_json "${REPLY}"
+    printf '{\n  "lab": "%s",\n  "state": "%s",\n  "persisted": %s,\n  "objects": [%s\n  ]\n}\n' \
+      "${KG_LAB}" "${state}" "${REPLY}" "${rows}"
   else
-    kg_say "${KG_LAB} is ${state}"
+    kg_say "${KG_LAB} is ${state}; persisted: ${REPLY}"
     kg_tell_guard
   fi
   kg_leave "${code}"
@@ -4327,6 +5616,7 @@ usage: bash setup.sh [COMMAND] [OPTION...]
                           the guests: what runs, power on, power button, plug, serial console, boot log
   shell NAME              a root shell in a namespace
   exec NAME COMMAND...    a command in a namespace
+  persist, unpersist      write what makes the lab survive a reboot; give back what was there before
   confirm, revert         where the host's own address moved to a bridge: keep it, from a new login; or take all back
   repair                  after a run was killed: asks about what it may have left
   source [FILE]           the lab that this was built from, or one of its files alone
@@ -4344,6 +5634,8 @@ usage: bash setup.sh [COMMAND] [OPTION...]
   --wait SECONDS          how long guests have to go off (10), and another run to end (0)
   --guard SECONDS         how long to wait for confirm before all is taken back (120)
   --no-guard              do not wait for confirm
+  --root FOLDER           persist and unpersist below this folder, an image or a chroot
+  --adopt                 persist sets aside what is in its way, and unpersist gives it back
   --service               for units: up leaves the guests to units of their own; down, while this host shuts down,
                           powers the guests off and touches nothing else
 
@@ -4351,7 +5643,7 @@ environment: KVMGEN_ACCEL=kvm|tcg|kvm:tcg runs guests that way, whatever this ho
 
 exit: 0 done, 1 failed and taken back, 2 usage, 3 status: down, 4 status: a part, 5 something is missing, 6 something
 foreign is in the way, 7 another run is at work, 8 not all could be taken back, 9 this file or its state is not as
-it was written, 10 not confirmed and taken back, 11 plan: something is to be done, 128+N signal N
+it was written, 10 not confirmed, 11 plan: something is to be done, 128+N signal N
 END
 }
 
@@ -4429,8 +5721,8 @@ kg_source() {
 }
 
 kg_version() {
-  printf 'kvmgen %s\nlab %s, profile %s\n%s sha256 %s\nruntime sha256 %s\n' \
-    "${KG_VERSION}" "${KG_LAB}" "${KG_PROFILE}" "${KG_DSL}" "${KG_DSL_SHA256}" "${KG_RUNTIME_SHA256}"
+  printf 'kvmgen %s\nlab %s, profile %s, persistence %s\n%s sha256 %s\nruntime sha256 %s\n' \
+    "${KG_VERSION}" "${KG_LAB}" "${KG_PROFILE}" "${KG_PERSISTENCE}" "${KG_DSL}" "${KG_DSL_SHA256}" "${KG_RUNTIME_SHA256}"
 }
 
 # kg_seconds OPTION TEXT: REPLY is the number of seconds, up to 9999.
@@ -4459,6 +5751,12 @@ kg_main() {
       --keep) KG_KEEP=yes ;;
       --json) KG_JSON=yes ;;
       --service) KG_UNIT=yes ;;
+      --adopt) KG_ADOPT=yes ;;
+      --root)
+        KG_ROOT=${1-}
+        [[ -n ${KG_ROOT} ]] || kg_die 2 "\`--root\` needs a folder"
+        shift
+        ;;
       --wait)
         kg_seconds "${word}" "${1-}"
         KG_WAIT=${REPLY}
@@ -4507,6 +5805,9 @@ kg_dispatch() {
   shift
   [[ -z ${KG_JSON} || ${verb} == status ]] || kg_die 2 "\`--json\` is an option of \`status\`"
   [[ -z ${KG_UNIT} || ${verb} == up || ${verb} == down ]] || kg_die 2 "\`--service\` is an option of \`up\` and \`down\`"
+  [[ -z ${KG_ROOT} || ${verb} == persist || ${verb} == unpersist ]] ||
+    kg_die 2 "\`--root\` is an option of \`persist\` and \`unpersist\`"
+  [[ -z ${KG_ADOPT} || ${verb} == persist ]] || kg_die 2 "\`--adopt\` is an option of \`persist\`"
   [[ ${verb} != step ]] || KG_STEP=yes
   [[ -z ${KG_STEP} ]] || kg_prepare_step "${verb}"
   case ${verb}:$# in
@@ -4514,6 +5815,8 @@ kg_dispatch() {
     down:0) kg_down ;;
     restart:0) kg_restart ;;
     repair:0) kg_repair ;;
+    persist:0) kg_persist ;;
+    unpersist:0) kg_unpersist ;;
     confirm:0) kg_confirm ;;
     revert:0) kg_revert ;;
     plan:0) kg_plan ;;
@@ -4995,6 +6298,124 @@ kg_operations() {
   kg_section_dhcp
   kg_section_disks
   kg_section_guests
+}
+
+# What the host's own boot reads, as ifcfg: `persist` writes it, `unpersist` takes it back.
+kg_persistence() {
+  kg_from 3 'host {'
+  kg_boot file whole 0644 /etc/systemd/system/kvmgen-public-addresses.service <<'KG_END'
+# kvmgen, lab public-addresses: setup.sh unpersist takes this back
+[Unit]
+Description=kvmgen lab public-addresses
+Wants=network-online.target
+After=network-online.target remote-fs.target NetworkManager.service systemd-networkd.service networking.service network.service wicked.service firewalld.service iptables.service ip6tables.service nftables.service netfilter-persistent.service
+Before=libvirtd.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/bash /var/lib/kvmgen/public-addresses/persist/setup.sh up --service --no-guard -y --wait 300
+ExecStop=/bin/bash /var/lib/kvmgen/public-addresses/persist/setup.sh down --service --wait 90
+TimeoutStopSec=210
+
+[Install]
+WantedBy=multi-user.target
+KG_END
+  kg_boot link /etc/systemd/system/multi-user.target.wants/kvmgen-public-addresses.service /etc/systemd/system/kvmgen-public-addresses.service
+
+  kg_from 6 'network br-ex bridged { uplink ens33 }'
+  kg_boot reader 'systemctl enable NetworkManager' /etc/systemd/system/multi-user.target.wants/NetworkManager.service /etc/rc3.d/S10network
+  kg_boot rival ifcfg br-ex
+  kg_boot rival ifcfg ens33
+  kg_boot bridge br-ex
+  kg_boot file whole 0644 /etc/sysconfig/network-scripts/ifcfg-br-ex <<'KG_END'
+# kvmgen, lab public-addresses: setup.sh unpersist takes this back
+DEVICE=br-ex
+TYPE=Bridge
+BOOTPROTO=none
+ONBOOT=yes
+IPADDR=192.168.0.162
+PREFIX=16
+GATEWAY=192.168.0.1
+MACADDR=@mac:ens33@
+STP=off
+DELAY=0
+IPV6INIT=no
+NOZEROCONF=yes
+AUTOCONNECT_SLAVES=yes
+KG_END
+  kg_boot file whole 0644 /etc/sysconfig/network-scripts/ifcfg-ens33 <<'KG_END'
+# kvmgen, lab public-addresses: setup.sh unpersist takes this back
+DEVICE=ens33
+TYPE=Ethernet
+BOOTPROTO=none
+ONBOOT=yes
+BRIDGE=br-ex
+KG_END
+  kg_boot file rules 0600 /etc/sysconfig/iptables <<'KG_END'
+*filter
+:kg-forward-public-addresses - [0:0]
+:kg-input-public-addresses - [0:0]
+-A kg-forward-public-addresses -i br-ex -o br-ex -j ACCEPT
+-A kg-forward-public-addresses -i br-in -o br-in -j ACCEPT
+-A kg-forward-public-addresses -i br-in -j DROP
+-A kg-forward-public-addresses -o br-in -j DROP
+-I FORWARD 1 -m comment --comment kvmgen:public-addresses -j kg-forward-public-addresses
+-A kg-input-public-addresses -i br-in -j DROP
+-I INPUT 1 -m comment --comment kvmgen:public-addresses -j kg-input-public-addresses
+COMMIT
+KG_END
+
+  kg_from 7 'network br-in isolated'
+  kg_boot rival ifcfg br-in
+  kg_boot bridge br-in
+  kg_boot file whole 0644 /etc/sysconfig/network-scripts/ifcfg-br-in <<'KG_END'
+# kvmgen, lab public-addresses: setup.sh unpersist takes this back
+DEVICE=br-in
+TYPE=Bridge
+BOOTPROTO=none
+ONBOOT=yes
+STP=off
+DELAY=0
+IPV6INIT=no
+NOZEROCONF=yes
+AUTOCONNECT_SLAVES=yes
+KG_END
+  kg_boot file whole 0644 /etc/sysctl.d/90-kvmgen-public-addresses.conf <<'KG_END'
+# kvmgen, lab public-addresses: setup.sh unpersist takes this back
+net.ipv6.conf.br-in.disable_ipv6 = 1
+KG_END
+
+  kg_from 10 'nic rinr on br-in { address 10.10.10.254/24  dhcp on }'
+  kg_boot file whole 0644 /etc/NetworkManager/conf.d/90-kvmgen-public-addresses.conf <<'KG_END'
+# kvmgen, lab public-addresses: setup.sh unpersist takes this back
+[keyfile]
+unmanaged-devices+=interface-name:r1-rinr;interface-name:r1-rexr;interface-name:web.0;interface-name:mail.0;interface-name:shell.0
+KG_END
+
+  kg_from 20 "vm \$name {"
+  kg_boot file whole 0644 /etc/systemd/system/kvmgen-public-addresses-vm@.service <<'KG_END'
+# kvmgen, lab public-addresses: setup.sh unpersist takes this back
+[Unit]
+Description=guest %i of the kvmgen lab public-addresses
+Requires=kvmgen-public-addresses.service
+After=kvmgen-public-addresses.service
+
+[Service]
+Type=forking
+PIDFile=/run/kvmgen/public-addresses/vm/%i.pid
+ExecStart=/bin/bash /var/lib/kvmgen/public-addresses/persist/setup.sh vm start %i --wait 300
+ExecStop=/bin/bash /var/lib/kvmgen/public-addresses/persist/setup.sh vm stop %i --wait 90
+TimeoutStartSec=360
+TimeoutStopSec=120
+
+[Install]
+WantedBy=kvmgen-public-addresses.service
+KG_END
+  kg_boot link /etc/systemd/system/kvmgen-public-addresses.service.wants/kvmgen-public-addresses-vm@web.service /etc/systemd/system/kvmgen-public-addresses-vm@.service
+  kg_boot link /etc/systemd/system/kvmgen-public-addresses.service.wants/kvmgen-public-addresses-vm@mail.service /etc/systemd/system/kvmgen-public-addresses-vm@.service
+  kg_boot link /etc/systemd/system/kvmgen-public-addresses.service.wants/kvmgen-public-addresses-vm@shell.service /etc/systemd/system/kvmgen-public-addresses-vm@.service
+  kg_boot reload systemctl daemon-reload
 }
 
 {
