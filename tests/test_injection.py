@@ -242,6 +242,9 @@ def oracle_of_refusals() -> None:
         (shell.identifier, "x; id"),
         (shell.identifier, "é"),
         (shell.quote, "a\0b"),
+        (encode.bare, "a b"),
+        (encode.bare, "a$(id)"),
+        (encode.bare, "a\n"),
     ):
         try:
             refuse(text)
@@ -361,6 +364,7 @@ MUTANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None
     "identifier: goes through": (breaking(shell.identifier, _through), oracle_of_refusals),
     "qemu: commas stay": (breaking(encode.qemu, _qemu), oracle_of_qemu),
     "qemu_value: commas stay": (breaking(encode.qemu_value, _same), oracle_of_qemu),
+    "bare: goes through": (breaking(encode.bare, _same), oracle_of_refusals),
     "parse_name: anything": (breaking(values.parse_name, _lets), oracle_of_refusals),
     "parse_interface: anything": (breaking(values.parse_interface, _lets), oracle_of_refusals),
     "parse_bridge: anything": (breaking(values.parse_bridge, _lets), oracle_of_refusals),
