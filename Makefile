@@ -47,7 +47,7 @@ bench-speed: $(INSTALLED) packages
 	mv benchmarks/speed.md.new benchmarks/speed.md
 
 rehearse-random: $(INSTALLED) packages
-	KVMGEN_REHEARSALS=300 $(BIN)/pytest -q -s tests/live/test_reach.py
+	KVMGEN_REHEARSALS=300 $(BIN)/pytest -q -s tests/live/test_reached.py
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

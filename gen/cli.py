@@ -215,9 +215,8 @@ def audit_script(script: str, style: str, against: str | None, target: str | Non
     name = "setup.sh" if script == "-" else script
     _print(FORMATS[style](name, audited))
     variables = audited.variables
-    differs = against is not None and not _is_built_from(
-        text, name, against, target or variables.get("KG_PROFILE"), variables.get("KG_PERSISTENCE")
-    )
+    host = (target, None) if target else (variables.get("KG_PROFILE"), variables.get("KG_PERSISTENCE"))
+    differs = against is not None and not _is_built_from(text, name, against, *host)
     if audited.findings or differs:
         if style != "text":
             _show_findings(name, audited)

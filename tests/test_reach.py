@@ -1,4 +1,4 @@
-"""Who reaches whom, foretold from the lab alone; tests/live/test_reach.py holds the same against the kernel."""
+"""Who reaches whom, foretold from the lab alone; tests/live/test_reached.py holds the same against the kernel."""
 
 from __future__ import annotations
 

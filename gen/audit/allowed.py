@@ -181,7 +181,7 @@ KEPT = re.compile(
 )
 """Where the files may be that the host's boot reads, which `persist` writes."""
 
-LINKED = re.compile(r"(?:\.\./)?[A-Za-z0-9_@.-]+|/dev/null|/(?:usr/)?lib/systemd/system/[A-Za-z0-9_@.-]+")
+LINKED = re.compile(r"(?:\.\./(?:init\.d/)?)?[A-Za-z0-9_@.-]+|/dev/null|/(?:usr/)?lib/systemd/system/[A-Za-z0-9_@.-]+")
 """What a link among them may lead to, beside the files themselves."""
 
 RELOADS = ("nmcli connection reload", "systemctl daemon-reload", "netplan generate", "networkctl reload")
