@@ -5,9 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.snapshot import Snapshot
 from tests.world import World
+
+settings.register_profile("shared", deadline=None)  # this machine may be busy with something else
+settings.load_profile("shared")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
