@@ -313,8 +313,8 @@ EDITS: dict[str, tuple[str, str, list[str]]] = {
         "network br-ex bridged { uplink ens33; stp on }\nvm va",
         [
             "+ bridge br-ex",
-            "+ forward-delay br-ex",
             "+ stp br-ex",
+            "+ forward-delay br-ex",
             "+ link-up br-ex",
             f"~ {FORWARD}",
             "~ source-nat kg-postrouting-edited",
