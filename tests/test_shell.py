@@ -44,7 +44,9 @@ NASTY = [
 def as_bash_reads(words: str) -> list[str]:
     """The words that bash makes of a piece of source."""
     script = f"printf '%s\\0' {words}"
-    done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, check=True, env={"LC_ALL": "C"})
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script], capture_output=True, check=True, cwd="/proc", env={"LC_ALL": "C"}
+    )
     return done.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
 
 
@@ -83,7 +85,7 @@ def test_a_long_command_breaks_before_options_and_stays_the_same_command() -> No
 @settings(max_examples=100, deadline=None)
 def test_a_here_document_holds_the_text_as_it_is_with_a_last_line_end(text: str) -> None:
     script = f"cat <<'KG_END'\n{shell.here_document(text)}\n"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, check=True, cwd="/proc")
     expected = text if text.endswith("\n") or not text else text + "\n"
     assert done.stdout.decode() == (expected or "\n" * script.count("\n\nKG_END"))
 
